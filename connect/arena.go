@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connect
+
+// Arena hands out memory that lives as long as its batch, so that decoding and
+// transforming a record allocate nothing that a batch could share. The zero Arena
+// is ready. An Arena is for one goroutine at a time.
+type Arena struct {
+	bytes   slab[byte]
+	values  slab[Value]
+	entries slab[MapEntry]
+	structs slab[Struct]
+	headers slab[Header]
+}
+
+// Bytes returns n zero bytes.
+func (a *Arena) Bytes(n int) []byte { return a.bytes.take(n) }
+
+// Copy returns a copy of b.
+func (a *Arena) Copy(b []byte) []byte {
+	out := a.bytes.take(len(b))
+	copy(out, b)
+	return out
+}
+
+// CopyString returns a string value with a copy of b.
+func (a *Arena) CopyString(b []byte) Value { return StringOf(a.Copy(b)) }
+
+// Values returns n null values.
+func (a *Arena) Values(n int) []Value { return a.values.take(n) }
+
+// Entries returns n zero map entries.
+func (a *Arena) Entries(n int) []MapEntry { return a.entries.take(n) }
+
+// Headers returns n zero headers.
+func (a *Arena) Headers(n int) []Header { return a.headers.take(n) }
+
+// Struct returns a struct of this schema with all values null.
+func (a *Arena) Struct(s *Schema) *Struct {
+	st := &a.structs.take(1)[0]
+	st.Schema, st.Values = s, a.values.take(len(s.fields))
+	return st
+}
+
+// Reset takes everything back: whatever was handed out must not be used again.
+// Memory is kept for the next batch up to a bound, so that one large batch does
+// not hold memory for ever.
+func (a *Arena) Reset() {
+	a.bytes.reset()
+	a.values.reset()
+	a.entries.reset()
+	a.structs.reset()
+	a.headers.reset()
+}
+
+const (
+	slabFirst = 256     // elements in the first chunk
+	slabMost  = 1 << 15 // elements in a usual chunk at most
+	slabKeep  = 1 << 18 // elements that a slab keeps over a Reset
+)
+
+// slab hands out runs of its chunks, one chunk after the other.
+type slab[T any] struct {
+	chunks [][]T
+	cur    int // the chunk that is being handed out
+	used   int // elements of it that are out
+}
+
+func (s *slab[T]) take(n int) []T {
+	for s.cur < len(s.chunks) {
+		c := s.chunks[s.cur]
+		if n <= len(c)-s.used {
+			s.used += n
+			return c[s.used-n : s.used : s.used]
+		}
+		s.cur, s.used = s.cur+1, 0
+	}
+	size := slabFirst
+	if len(s.chunks) > 0 {
+		size = min(2*len(s.chunks[len(s.chunks)-1]), slabMost)
+	}
+	c := make([]T, max(size, n))
+	s.chunks = append(s.chunks, c)
+	s.cur, s.used = len(s.chunks)-1, n
+	return c[:n:n]
+}
+
+// reset clears what was handed out, so that it is zero for the next batch and
+// holds nothing alive, and drops the chunks beyond slabKeep.
+func (s *slab[T]) reset() {
+	kept := 0
+	for i, c := range s.chunks {
+		if kept += len(c); kept > slabKeep {
+			clear(s.chunks[i:])
+			s.chunks = s.chunks[:i]
+			break
+		}
+		if i < s.cur {
+			clear(c)
+		} else if i == s.cur {
+			clear(c[:s.used])
+		}
+	}
+	s.cur, s.used = 0, 0
+}
