@@ -1,0 +1,46 @@
+# connectd: see README.md. `make` alone lists the targets.
+GO        ?= go
+BUILD     := build
+KAFKA     ?= 127.0.0.1:39092
+LDFLAGS   := -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK_VERSION := 2026.1
+# Packages whose tests run one after the other: they start daemons or brokers.
+TESTFLAGS ?= -race -timeout 25m
+
+.PHONY: help build demo test test-kafka torture lint vuln bench fuzz clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the binary into build/connectd
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/connectd ./cmd/connectd
+
+demo: build ## watch orders join into carts, fail, be killed, repaired and resumed
+	@./config/demo/demo.sh $(BUILD)/connectd
+
+test: ## all tests that need no Java
+	$(GO) vet ./...
+	$(GO) test $(TESTFLAGS) ./...
+
+test-kafka: ## the broker-facing tests again, on a real Kafka (CONNECTD_TEST_KAFKA, or started here; needs java and mvn)
+	./test/peers/with-kafka.sh $(KAFKA) $(GO) test $(TESTFLAGS) -count=1 -p 1 ./connect/kafka/... ./connect/runtime/... ./connect/topics/... ./connect/worker/... ./connectors/kafka/... ./test/
+
+torture: ## the crash suites with full counts; takes long
+	CONNECTD_KILLS=200 $(GO) test -timeout 12h -count=1 -v -run 'Kill|Crash|Torture' ./connect/broker/... ./connect/state/... ./test/ | tee $(BUILD)/torture.log
+
+lint: ## go vet, gofmt and staticcheck with the checks of staticcheck.conf
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
+
+vuln: ## known vulnerabilities in dependencies (needs the Go vulnerability database)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+bench: ## ratios against the bare client and the bare protocol, latency, memory
+	$(GO) run ./bench
+
+fuzz: ## every fuzz target for FUZZTIME (default 30s)
+	./test/fuzz.sh $${FUZZTIME:-30s}
+
+clean: ## remove what was built
+	rm -rf $(BUILD)

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/connectd/connectd/test/harness"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	harness.Clean()
+	os.Exit(code)
+}
