@@ -3,7 +3,7 @@ GO        ?= go
 BUILD     := build
 KAFKA     ?= 127.0.0.1:39092
 LDFLAGS   := -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-STATICCHECK_VERSION := 2026.1
+STATICCHECK_VERSION := v0.8.2
 # Packages whose tests run one after the other: they start daemons or brokers.
 TESTFLAGS ?= -race -timeout 25m
 
@@ -16,7 +16,7 @@ build: ## build the binary into build/connectd
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/connectd ./cmd/connectd
 
 demo: build ## watch orders join into carts, fail, be killed, repaired and resumed
-	@./config/demo/demo.sh $(BUILD)/connectd
+	@$(GO) run ./config/demo $(BUILD)/connectd
 
 test: ## all tests that need no Java
 	$(GO) vet ./...
