@@ -68,7 +68,10 @@ func startSink(t testing.TB, d SinkDriver, at connect.TopicOffset) *sinkRun {
 	r.ctx, r.end = context.WithTimeout(context.Background(), patience)
 	err := r.task.Start(r.ctx, connect.SinkTaskContext{
 		Connector: "test", Config: cfg, Log: discard(), Rewind: func([]connect.TopicOffset) {},
-		Report: func(_ context.Context, i int, err error) error { t.Errorf("record %d is reported: %v", i, err); return nil },
+		Report: func(_ context.Context, i int, err error) error {
+			t.Errorf("record %d is reported: %v", i, err)
+			return nil
+		},
 	})
 	if err == nil {
 		err = r.task.Open(r.ctx, []connect.TopicOffset{at})
