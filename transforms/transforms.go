@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transforms
+
+import (
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/transforms/cartjoin"
+)
+
+// Plugins returns all transforms, in the order in which they are listed to users.
+func Plugins() []connect.TransformPlugin {
+	return []connect.TransformPlugin{cartjoin.Plugin()}
+}
+
+// Predicates returns all predicates.
+func Predicates() []connect.PredicatePlugin { return nil }
