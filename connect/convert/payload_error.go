@@ -41,8 +41,11 @@ func inField(err error, name string) error {
 
 // asDataError makes a payloadError the record's error; nil stays nil.
 func asDataError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var p *payloadError
-	if err == nil || !errors.As(err, &p) {
+	if !errors.As(err, &p) {
 		return err
 	}
 	return &connect.DataError{Field: p.path, Err: err}
