@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"fmt"
+)
+
+// Replay reads partitions of a topic from these offsets (0 for a partition that is
+// not named) up to the end that is there at the call, and calls fn with each committed
+// record, in order within a partition. The end is the one that readers of uncommitted
+// records see: a transaction that is still open at the call is waited for, so that
+// nothing which was committed before the call can be missing. It returns the offsets
+// behind what was read.
+func (c *Cluster) Replay(ctx context.Context, topic string, partitions []int32, from map[int32]int64, fn func(p int32, r *Record) error) (map[int32]int64, error) {
+	ends, err := c.ListOffsets(ctx, topic, partitions, Latest, ReadUncommitted)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := c.ListOffsets(ctx, topic, partitions, Earliest, ReadUncommitted)
+	if err != nil {
+		return nil, err
+	}
+	f := c.NewFetcher(FetcherOptions{Isolation: ReadCommitted})
+	defer f.Close()
+	open := 0
+	reached := make(map[int32]int64, len(partitions))
+	for _, p := range partitions {
+		reached[p] = max(starts[p], from[p])
+		if reached[p] < ends[p] {
+			open++
+			f.Assign(TopicOffset{TopicPartition: TopicPartition{Topic: topic, Partition: p}, Offset: reached[p]})
+		}
+	}
+	for open > 0 {
+		runs, err := f.Poll(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("replay %s: %w", topic, err)
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("replay %s: %w", topic, context.Cause(ctx))
+		}
+		for i := range runs {
+			if runs[i].Err != nil {
+				return nil, fmt.Errorf("replay %s-%d: %w", topic, runs[i].Partition, runs[i].Err)
+			}
+			for j := range runs[i].Records {
+				if err := fn(runs[i].Partition, &runs[i].Records[j]); err != nil {
+					return nil, err
+				}
+			}
+			reached[runs[i].Partition] = runs[i].Next
+			if runs[i].Next >= ends[runs[i].Partition] {
+				f.Remove(runs[i].TopicPartition)
+				open--
+			}
+		}
+	}
+	return reached, nil
+}
