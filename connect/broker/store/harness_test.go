@@ -45,7 +45,7 @@ func (c *clock) Advance(d time.Duration) {
 
 // quiet is a store without background work in a directory.
 func quiet(dir string) Options {
-	return Options{Dir: dir, TickEvery: -1, SegmentBytes: 1 << 20}
+	return Options{Dir: dir, Now: newClock().Now, TickEvery: -1, SegmentBytes: 1 << 20}
 }
 
 func open(t testing.TB, o Options) *Store {
@@ -287,7 +287,6 @@ func consumeBatches(t testing.TB, f Fetched, all []seen, position int64) ([]seen
 	}
 	return all, position
 }
-
 
 func toSeen(r record) seen {
 	v := seen{offset: r.offset, key: string(r.key), tombstone: r.tombstone}

@@ -10,18 +10,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // Open opens or creates the log in o.Dir, repairs what a kill left behind and
 // starts the background work. ctx bounds opening only. Errors: InUseError,
 // DamageError, a directory of a newer version, and those of the file system.
-func Open(ctx context.Context, o Options) (*Store, error) {
-	o, err := o.withDefaults()
+func Open(ctx context.Context, o Options) (s *Store, err error) {
+	o, err = o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -32,32 +31,47 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	made := newStore(o, lock)
+	defer func() {
+		if s == nil {
+			err = errors.Join(err, made.release())
+		}
+	}()
+	if err := made.recover(ctx); err != nil {
+		return nil, fmt.Errorf("open broker log in %s: %w", o.Dir, err)
+	}
+	if o.TickEvery > 0 {
+		run, stop := context.WithCancel(context.WithoutCancel(ctx))
+		made.stop = stop
+		made.tasks.Go(func() { made.background(run) })
+	}
+	return made, nil
+}
+
+func newStore(o Options, lock io.Closer) *Store {
 	s := &Store{
-		o: o, configKeys: configKeys(o), lock: lock, failed: make(chan struct{}),
+		o: o, configKeys: configKeys(o), lock: lock, failed: make(chan struct{}), stop: func() {},
 		topics: map[string]*topic{}, topicIDs: map[TopicID]*topic{}, logs: map[uint32]*Log{},
 		txns: map[string]*txn{}, txnPIDs: map[int64]*txn{}, groups: map[string]*group{},
 	}
 	s.wal.fs, s.wal.dir, s.wal.limit = o.FS, o.Dir, o.SegmentBytes
-	s.mu.Lock()
-	err = s.recover(ctx)
-	s.mu.Unlock()
-	if err != nil {
-		for _, g := range s.wal.list() {
-			err = errors.Join(err, g.close())
-		}
-		return nil, errors.Join(fmt.Errorf("open broker log in %s: %w", o.Dir, err), lock.Close())
+	return s
+}
+
+// release closes the files and frees the directory.
+func (s *Store) release() error {
+	var err error
+	for _, g := range s.wal.list() {
+		err = errors.Join(err, g.close())
 	}
-	if o.TickEvery > 0 {
-		run, stop := context.WithCancel(context.WithoutCancel(ctx))
-		s.stop = stop
-		s.tasks.Go(func() { s.background(run) })
-	}
-	return s, nil
+	return errors.Join(err, s.lock.Close())
 }
 
 // recover brings the state to that of the log on disk. It runs before anyone
 // else knows the store.
 func (s *Store) recover(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	names, err := s.o.FS.List(s.o.Dir)
 	if err != nil {
 		return fmt.Errorf("list broker directory: %w", err)
@@ -385,48 +399,4 @@ func (s *Store) applyFence() {
 	for _, t := range s.txns {
 		t.fence()
 	}
-}
-
-// formatFile names the version of the directory's format.
-const (
-	formatFile   = "format"
-	formatPrefix = "connectd broker log "
-)
-
-// checkFormat refuses a directory of a newer format, and marks a new one.
-func checkFormat(fs FS, dir string, used bool) error {
-	path := filepath.Join(dir, formatFile)
-	f, err := fs.Open(path, false)
-	if err == nil {
-		text := make([]byte, 64)
-		n, _ := f.ReadAt(text, 0)
-		if err := f.Close(); err != nil {
-			return fmt.Errorf("read format of broker log: %w", err)
-		}
-		number, ok := strings.CutPrefix(strings.TrimSpace(string(text[:n])), formatPrefix)
-		version, err := strconv.Atoi(number)
-		if !ok || err != nil {
-			return &DamageError{File: path, Offset: -1, Reason: "it does not name a format"}
-		}
-		if version > formatVersion {
-			return fmt.Errorf("broker log has format %d, this version reads formats up to %d: use a newer version", version, formatVersion)
-		}
-		return nil
-	}
-	if used {
-		return &DamageError{File: path, Offset: -1, Reason: "the file is missing: " + err.Error()}
-	}
-	f, err = fs.Open(path+".new", true)
-	if err != nil {
-		return fmt.Errorf("write format of broker log: %w", err)
-	}
-	_, err = f.WriteAt([]byte(formatPrefix+strconv.Itoa(formatVersion)+"\n"), 0)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = errors.Join(fs.Rename(path+".new", path), fs.SyncDir(dir))
-	}
-	if err != nil {
-		return fmt.Errorf("write format of broker log: %w", err)
-	}
-	return nil
 }

@@ -211,9 +211,7 @@ func (s *Store) syncTo(pos int64) error {
 // Close ends open transactions by abort, syncs and releases the directory. It
 // is idempotent and returns the error of a failed store.
 func (s *Store) Close() error {
-	if s.stop != nil {
-		s.stop()
-	}
+	s.stop()
 	s.tasks.Wait()
 	s.cleanMu.Lock()
 	defer s.cleanMu.Unlock()
@@ -229,13 +227,10 @@ func (s *Store) Close() error {
 		return s.Err()
 	}
 	s.closed = true
-	for _, g := range s.wal.list() {
-		err = errors.Join(err, g.close())
-	}
 	for _, l := range s.logs {
 		l.notify()
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, s.release())
 }
 
 // closeLog appends what makes the stop a clean one. The caller holds mu.
