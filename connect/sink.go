@@ -13,6 +13,8 @@ type SinkTaskContext struct {
 	Task      int
 	Config    Config
 	Log       *slog.Logger
+	// Kafka are the client properties of the worker's own cluster.
+	Kafka map[string]string
 	// Report sends record i of the batch that Put is working on to the error road,
 	// by errors.tolerance: nil means that the record is taken care of and Put goes
 	// on with the next; an error means that Put must return it. Only within Put.

@@ -12,6 +12,8 @@ type ConnectorContext struct {
 	Name   string
 	Config Config
 	Log    *slog.Logger
+	// Kafka are the client properties of the worker's own cluster.
+	Kafka map[string]string
 	// Reconfigure asks the engine to call Tasks again and to restart the tasks if
 	// their configurations changed. It returns at once and may be called from any
 	// goroutine, also while Start runs.
@@ -45,6 +47,8 @@ type SourceTaskContext struct {
 	Task      int
 	Config    Config
 	Log       *slog.Logger
+	// Kafka are the client properties of the worker's own cluster.
+	Kafka map[string]string
 	// Offsets returns the committed offset of each of these source partitions, null
 	// where there is none. Members are compared by meaning, not by order or bytes.
 	Offsets func(ctx context.Context, partitions []Value) ([]Value, error)
