@@ -350,12 +350,15 @@ func (m *model) checkCompacted(name string, want, got []seen) {
 	}
 }
 
+// TestModel runs as many seeds as there are to be kills, one after another from
+// the seed printed.
 func TestModel(t *testing.T) {
-	seeds, steps := modelRuns(t)
-	for _, seed := range seeds {
+	first := seedOf(t)
+	for i := range uint64(kills(t)) {
+		seed := first + i
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			m := newModel(t, seed)
-			for i := range steps {
+			for i := range 400 {
 				m.step()
 				if i%10 == 0 {
 					m.check()

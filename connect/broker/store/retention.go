@@ -198,16 +198,13 @@ func (s *Store) readBatches(l *Log, sp span) ([]byte, error) {
 	return b, nil
 }
 
-// removeEmpty drops the sealed segments that no span lies in. The copies of
-// what was in them are made durable first, and the drop before the removal.
+// removeEmpty drops the sealed segments that no span lies in. The drop, and with
+// it all that was copied before, is durable before the files go.
 func (s *Store) removeEmpty() error {
-	var gone []*segment
-	err := s.Sync(context.Background())
-	if err != nil {
-		return err
-	}
 	s.o.Crash(crashCleanBeforeDrop)
-	err = s.commit(func() error {
+	var gone []*segment
+	var end int64
+	err := s.update(func() error {
 		gone = s.emptySegments()
 		for _, g := range gone {
 			var e encoder
@@ -217,15 +214,18 @@ func (s *Store) removeEmpty() error {
 			}
 			s.wal.setSegments(slices.DeleteFunc(slices.Clone(s.wal.list()), func(o *segment) bool { return o == g }))
 		}
+		end = s.wal.end
 		return nil
 	})
 	if err != nil || len(gone) == 0 {
 		return err
 	}
+	if err := s.syncTo(end); err != nil {
+		return err
+	}
 	s.o.Crash(crashCleanBeforeRemove)
 	for _, g := range gone {
-		err := errors.Join(g.close(), removeSegment(s.o.FS, g.path))
-		if err != nil {
+		if err := errors.Join(g.close(), removeSegment(s.o.FS, g.path)); err != nil {
 			return s.fail(err)
 		}
 		s.dropped.Add(g.size)
@@ -234,8 +234,7 @@ func (s *Store) removeEmpty() error {
 	return nil
 }
 
-// emptySegments returns the sealed segments without spans whose copies are
-// durable. The count of live bytes names the candidates, the index itself
+// emptySegments returns the sealed segments without spans. The count of live bytes names the candidates, the index itself
 // decides. The caller holds mu.
 func (s *Store) emptySegments() []*segment {
 	var empty []*segment
