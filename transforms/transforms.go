@@ -9,7 +9,7 @@ import (
 
 // Plugins returns all transforms, in the order in which they are listed to users.
 func Plugins() []connect.TransformPlugin {
-	return []connect.TransformPlugin{cartjoin.Plugin()}
+	return []connect.TransformPlugin{cartjoin.Plugin(), filterPlugin()}
 }
 
 // Predicates returns all predicates.
