@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
@@ -34,6 +35,17 @@ var (
 	xerialMagic  = []byte("\x82SNAPPY\x00")
 )
 
+// The codec's objects are costly to make, hold no goroutine when used for whole
+// blocks, and may be used concurrently.
+var (
+	zstdReader = sync.OnceValues(func() (*zstd.Decoder, error) {
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxInflated))
+	})
+	zstdWriter = sync.OnceValues(func() (*zstd.Encoder, error) {
+		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+	})
+)
+
 // inflate unfolds the records of a batch. The result of codecNone aliases src.
 func inflate(codec int, src []byte) ([]byte, error) {
 	switch codec {
@@ -50,11 +62,10 @@ func inflate(codec int, src []byte) ([]byte, error) {
 	case codecLZ4:
 		return readBounded(lz4.NewReader(bytes.NewReader(src)))
 	case codecZstd:
-		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxInflated))
+		r, err := zstdReader()
 		if err != nil {
 			return nil, err
 		}
-		defer r.Close()
 		return r.DecodeAll(src, nil)
 	}
 	return nil, fmt.Errorf("unknown compression %d", codec)
@@ -123,11 +134,10 @@ func deflate(codec int, dst, src []byte) ([]byte, error) {
 	case codecLZ4:
 		return deflateStream(buf, lz4.NewWriter(buf), src)
 	case codecZstd:
-		w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+		w, err := zstdWriter()
 		if err != nil {
 			return nil, err
 		}
-		defer w.Close()
 		return w.EncodeAll(src, dst), nil
 	}
 	return nil, fmt.Errorf("unknown compression %d", codec)

@@ -104,6 +104,7 @@ func (l *Log) append(b batch, p []byte) (int64, error) {
 		s.txnPIDs[b.producer.ID].wrote(l, b.base)
 	}
 	l.settle()
+	s.hurry()
 	return b.base, nil
 }
 

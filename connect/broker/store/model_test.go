@@ -112,7 +112,8 @@ func (m *model) produce() {
 	var base int64
 	crashed := m.try(func() {
 		var err error
-		base, err = l.Append(batchSpec{producer: Producer{-1, -1}, seq: -1, codec: m.r.IntN(5), ts: m.now.Now().UnixMilli(), recs: rs}.bytes())
+		codec := max(0, m.r.IntN(40)-35)
+		base, err = l.Append(batchSpec{producer: Producer{-1, -1}, seq: -1, codec: codec, ts: m.now.Now().UnixMilli(), recs: rs}.bytes())
 		must(m.t, err)
 		must(m.t, m.s.Sync(context.Background()))
 	})

@@ -50,7 +50,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 
 func newStore(o Options, lock io.Closer) *Store {
 	s := &Store{
-		o: o, configKeys: configKeys(o), lock: lock, failed: make(chan struct{}), stop: func() {},
+		o: o, configKeys: configKeys(o), lock: lock, failed: make(chan struct{}), behind: make(chan struct{}, 1), stop: func() {},
 		topics: map[string]*topic{}, topicIDs: map[TopicID]*topic{}, logs: map[uint32]*Log{},
 		txns: map[string]*txn{}, txnPIDs: map[int64]*txn{}, groups: map[string]*group{},
 	}

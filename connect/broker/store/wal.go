@@ -17,6 +17,10 @@ const (
 	// directBytes is the size from which a batch is written from the caller's
 	// memory instead of through the buffer.
 	directBytes = 64 << 10
+	// behindBytes is the amount of log that is not yet durable from which the
+	// background work syncs: sealing a segment, which holds everyone up, then
+	// finds little left to sync.
+	behindBytes = 8 << 20
 )
 
 // wal is the write-ahead log: the active segment, the bytes that wait to be
@@ -57,23 +61,28 @@ func (w *wal) put(t entryType, body []byte) (int64, error) {
 func (w *wal) putBatch(log uint32, batch []byte) (int64, error) {
 	pos := w.end
 	n := len(w.buf)
-	w.buf = slices.Grow(w.buf, headerSize+4+len(batch))[:n+headerSize]
+	head, rest := batch[:batchCRCEnd], batch[batchCRCEnd:]
+	direct := len(rest) >= directBytes
+	room := headerSize + 4 + len(batch)
+	if direct {
+		room -= len(rest)
+	}
+	w.buf = slices.Grow(w.buf, room)[:n+headerSize]
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, log)
-	w.end += int64(headerSize + 4 + len(batch))
-	w.buf = append(w.buf, batch[:batchCRCEnd]...)
+	w.buf = append(w.buf, head...)
 	putHeader(w.buf[n:], entryAppend, pos, w.durable.Load(), 4+len(batch), w.buf[n+headerSize:])
-	rest := batch[batchCRCEnd:]
-	if len(rest) < directBytes {
-		w.buf = append(w.buf, rest...)
-		if len(w.buf) >= flushBytes {
-			return pos, w.flush()
+	w.end += int64(headerSize + 4 + len(batch))
+	if direct {
+		if err := w.flush(); err != nil {
+			return pos, err
 		}
-		return pos, nil
+		return pos, w.write(rest)
 	}
-	if err := w.flush(); err != nil {
-		return pos, err
+	w.buf = append(w.buf, rest...)
+	if len(w.buf) >= flushBytes {
+		return pos, w.flush()
 	}
-	return pos, w.write(rest)
+	return pos, nil
 }
 
 // flush hands the buffered entries to the file.
