@@ -9,8 +9,22 @@ import (
 
 // Plugins returns all transforms, in the order in which they are listed to users.
 func Plugins() []connect.TransformPlugin {
-	return []connect.TransformPlugin{cartjoin.Plugin(), filterPlugin()}
+	return []connect.TransformPlugin{
+		cartjoin.Plugin(),
+		filterPlugin(),
+		mapPlugin(),
+		regexRouterPlugin(),
+		routePlugin(),
+		statefulMapPlugin(),
+		validatePlugin(),
+	}
 }
 
 // Predicates returns all predicates.
-func Predicates() []connect.PredicatePlugin { return nil }
+func Predicates() []connect.PredicatePlugin {
+	return []connect.PredicatePlugin{
+		hasHeaderKeyPlugin(),
+		recordIsTombstonePlugin(),
+		topicNameMatchesPlugin(),
+	}
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transforms
+
+import "strings"
+
+// splitRules splits a text at semicolons and line ends, but not within quotes and
+// brackets, as expressions hold them. Empty parts are left out.
+func splitRules(text string) []string {
+	var parts []string
+	from := 0
+	scan(text, func(at int) {
+		if c := text[at]; c == ';' || c == '\n' {
+			parts = append(parts, text[from:at])
+			from = at + 1
+		}
+	})
+	parts = append(parts, text[from:])
+	kept := parts[:0]
+	for _, p := range parts {
+		if p = strings.TrimSpace(p); p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// cutLast cuts a text at the last sep that is outside quotes and brackets.
+func cutLast(text, sep string) (before, after string, found bool) {
+	last := -1
+	scan(text, func(at int) {
+		if strings.HasPrefix(text[at:], sep) {
+			last = at
+		}
+	})
+	if last < 0 {
+		return text, "", false
+	}
+	return strings.TrimSpace(text[:last]), strings.TrimSpace(text[last+len(sep):]), true
+}
+
+// scan calls fn with the place of each byte that is outside quotes and brackets.
+func scan(text string, fn func(at int)) {
+	depth := 0
+	var quote byte
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quote != 0:
+			if c == '\\' && quote != '`' {
+				i++
+			} else if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case c == '(' || c == '[' || c == '{':
+			depth++
+		case c == ')' || c == ']' || c == '}':
+			depth--
+		case depth == 0:
+			fn(i)
+		}
+	}
+}
