@@ -32,6 +32,7 @@ type model struct {
 	o     Options
 	now   *clock
 	s     *Store
+	fs    *faultFS
 	armed string // crash point
 
 	committed map[string][]seen           // by partition, in offset order of their append
@@ -47,11 +48,11 @@ var modelTopics = []string{"plain", "compacted"}
 
 func newModel(t *testing.T, seed uint64) *model {
 	m := &model{
-		t: t, r: rand.New(rand.NewPCG(seed, 1)), now: newClock(),
+		t: t, r: rand.New(rand.NewPCG(seed, 1)), now: newClock(), fs: newFaultFS(),
 		committed: map[string][]seen{}, offsets: map[string]map[string]int64{}, open: map[string]*modelTxn{}, starts: map[string]int64{},
 	}
 	m.o = quiet(t.TempDir())
-	m.o.Now = m.now.Now
+	m.o.Now, m.o.FS = m.now.Now, m.fs
 	m.o.SegmentBytes = int64(4<<10 + m.r.IntN(60<<10))
 	m.o.Crash = func(point string) {
 		if m.armed == point {
@@ -238,6 +239,9 @@ func (m *model) deleteRecords() {
 // reopen kills the store and opens it again, perhaps killing that too.
 func (m *model) reopen() {
 	crash(m.t, m.s)
+	if m.r.IntN(2) == 0 {
+		m.fs.cutPower(m.t, m.r)
+	}
 	for {
 		if m.r.IntN(4) == 0 {
 			removeSidecars(m.t, m.o.Dir)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sort"
 	"sync"
@@ -166,7 +167,11 @@ func (s *Store) readSpan(w *window, sp span, sc *scratch, dst []byte, start int)
 		if err := s.readLog(region, sp.pos); err != nil {
 			return dst, err
 		}
-		return pickFramed(w, region, sp.pos, dst, start)
+		dst, err := pickFramed(w, region, dst, start)
+		if err != nil {
+			return dst, s.fail(fmt.Errorf("read log at %d: %w", sp.pos, err))
+		}
+		return dst, nil
 	}
 	n := len(dst)
 	if sp.kind == spanAppend && !w.take(sp.base, sp.last(), int(sp.size), n-start) {
@@ -182,15 +187,16 @@ func (s *Store) readSpan(w *window, sp span, sc *scratch, dst []byte, start int)
 	return pickRaw(w, dst, n, start), nil
 }
 
+var errNoEntry = errors.New("no entry where the index has one")
+
 // pickFramed appends the wanted batches among the entries of region.
-func pickFramed(w *window, region []byte, pos int64, dst []byte, start int) ([]byte, error) {
+func pickFramed(w *window, region, dst []byte, start int) ([]byte, error) {
 	for len(region) > 0 && !w.full {
-		e, ok := frame(region, pos)
+		e, ok := frame(region)
 		if !ok {
-			return dst, errorf(CodeStorage, "read log at %d: no entry where the index has one", pos)
+			return dst, errNoEntry
 		}
-		n := headerSize + len(e.body)
-		region, pos = region[n:], pos+int64(n)
+		region = region[headerSize+len(e.body):]
 		switch e.typ {
 		case entryAppend:
 			if binary.LittleEndian.Uint32(e.body) != w.log {

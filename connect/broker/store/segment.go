@@ -130,17 +130,16 @@ func (g *segment) tail(pos int64) ([]byte, error) {
 	return b, g.readAt(b, pos)
 }
 
-// checkTail decides about the bytes from pos on, which are no valid entry. It
-// returns nil if they are a write that was not finished, and a DamageError if a
-// later entry proves that they were once on stable storage.
+// checkTail decides about the bytes from pos on, which do not begin with a valid
+// entry. It returns nil if they are writes that were not finished, and a
+// DamageError if they were once whole.
 func (g *segment) checkTail(pos int64) error {
 	b, err := g.tail(pos)
 	if err != nil {
 		return err
 	}
-	durable, found := laterEntry(b, pos)
-	if found && durable > pos {
-		return &DamageError{File: g.path, Offset: pos - g.base, Reason: "an entry that was on stable storage is not readable"}
+	if err := judgeTail(b, pos, pos-g.base); err != nil {
+		return &DamageError{File: g.path, Offset: pos - g.base, Reason: err.Error()}
 	}
 	return nil
 }
