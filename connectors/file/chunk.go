@@ -128,6 +128,7 @@ func (t *tail) step(bytes, chars int64) {
 
 // addRecord adds a record for the line that has just been stepped over.
 func (t *tail) addRecord(b *connect.Batch, line []byte, now int64) *connect.Record {
+	t.quiet = false
 	r := b.Add(len(line) + recordShare)
 	r.Topic, r.Source, r.Timestamp, r.RawValue = t.task.set.topic, t.source, now, line
 	r.Pos = [3]int64{t.at.bytes, t.at.chars, t.mark<<linesBits | (t.at.lines+1)&linesMask}

@@ -8,37 +8,37 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/connectd/connectd/connect"
 )
 
 // resume finds the place to go on at, for a path that the task opens for the first
 // time. It may exchange the file for the one that had the name when the task stopped.
-func (t *tail) resume(b *connect.Batch) error {
+func (t *tail) resume() error {
 	if s := t.storedForFile(); s != nil {
 		t.at = s.at
 		if s.path != t.path {
-			t.reached(b) // renamed, and both names belong to the connector
+			t.reached() // renamed, and both names belong to the connector
 		}
 		return nil
 	}
 	s := t.storedForPath()
 	switch {
 	case s == nil:
-		return t.fresh(b)
+		return t.fresh()
 	case !s.known:
 		return t.takeOver(s.at.chars)
 	}
-	if moved := t.findMoved(s); moved != nil {
+	moved, covered := t.findMoved(s)
+	if moved != nil {
 		return t.exchange(moved, s)
 	}
 	if s.id.head > 0 && s.id.startsWith(t.f) && s.at.bytes <= t.size {
 		t.at = s.at // the same text in another file: written anew, or restored
 		return nil
 	}
-	if s.at.bytes > 0 {
+	if s.at.bytes > 0 && !covered {
 		t.task.log.Warn("the file that was read before is gone, the new one is read from its beginning", "file", t.path, "read", s.at.bytes)
 	}
+	t.reached()
 	return nil
 }
 
@@ -65,8 +65,10 @@ func (t *tail) storedForPath() *stored {
 }
 
 // fresh begins in a file without an offset. At the end means: behind the last line
-// that is complete. That place is committed, so that a restart does not move it.
-func (t *tail) fresh(b *connect.Batch) error {
+// that is complete. The place is committed, so that a restart does not move it, and
+// finds the file if it is renamed until then.
+func (t *tail) fresh() error {
+	t.reached()
 	if !t.task.set.fromEnd || !t.task.first {
 		return nil
 	}
@@ -88,7 +90,6 @@ func (t *tail) fresh(b *connect.Batch) error {
 	if end == 0 {
 		t.at.lines = 0
 	}
-	t.reached(b)
 	return nil
 }
 
@@ -144,34 +145,37 @@ func countLines(b []byte, before byte) int64 {
 }
 
 // findMoved opens the file that had the path when the offset was stored, from the
-// same directory: renamed, or copied before it was truncated. nil if there is none,
-// or if another tail of the connector reads it.
-func (t *tail) findMoved(s *stored) *os.File {
+// same directory: renamed, or copied before it was truncated. nil if there is none;
+// covered says that another tail of the connector reads it.
+func (t *tail) findMoved(s *stored) (moved *os.File, covered bool) {
 	dir := filepath.Dir(t.path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	var copied *os.File
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if path == filepath.Clean(t.path) || !e.Type().IsRegular() || t.task.glob && t.task.hasTail(path) {
+		if path == filepath.Clean(t.path) || !e.Type().IsRegular() {
 			continue
 		}
 		f, same := matchStored(path, s)
 		switch {
-		case f != nil && same:
-			if copied != nil {
-				copied.Close()
+		case f == nil:
+			continue
+		case t.task.glob && t.task.hasTail(path):
+			covered = true
+		case same:
+			if moved != nil {
+				moved.Close()
 			}
-			return f
-		case f != nil && copied == nil && s.id.head == headBytes:
-			copied = f
-		case f != nil:
-			f.Close()
+			return f, false
+		case moved == nil && s.id.head == headBytes: // a copy: only a long beginning tells
+			moved = f
+			continue
 		}
+		f.Close()
 	}
-	return copied
+	return moved, covered
 }
 
 // matchStored opens path if it begins as the stored file did and is at least as
@@ -196,4 +200,3 @@ func (t *tail) exchange(moved *os.File, s *stored) error {
 	t.f, t.moved, t.mark, t.at = moved, true, 0, s.at
 	return errors.Join(err, t.identify())
 }
-

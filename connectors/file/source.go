@@ -123,6 +123,7 @@ func (t *sourceTask) Poll(ctx context.Context, b *connect.Batch) error {
 // look finds new paths, then lets each tail read until none has anything, or the
 // batch is full.
 func (t *sourceTask) look(b *connect.Batch, limit int) error {
+	defer t.report(b)
 	if err := t.findPaths(); err != nil {
 		return err
 	}
@@ -143,6 +144,17 @@ func (t *sourceTask) look(b *connect.Batch, limit int) error {
 		if !any {
 			return nil
 		}
+	}
+}
+
+// report adds the places that were reached without a record. They are committed
+// after the batch's records, so a place that has a record behind it is not among them.
+func (t *sourceTask) report(b *connect.Batch) {
+	for _, tl := range t.tails {
+		if tl.quiet && tl.f != nil {
+			b.Progress = append(b.Progress, t.position(tl.source, tl.mark, tl.at))
+		}
+		tl.quiet = false
 	}
 }
 
@@ -196,6 +208,7 @@ func (t *sourceTask) Stop(context.Context) error {
 	}
 	if t.watch != nil {
 		errs = append(errs, t.watch.close())
+		t.watch = nil
 	}
 	return errors.Join(errs...)
 }

@@ -39,6 +39,7 @@ type tail struct {
 	opened  bool      // the offsets at the start were used
 	moved   bool      // f has another name by now: found at the start, or renamed since
 	missing bool      // a warning says so
+	quiet   bool      // at is to be committed without a record
 	grew    time.Time // when f was last seen to grow
 	rotated time.Time // when path was first seen to be another file; zero if it is not
 }
@@ -47,7 +48,7 @@ type tail struct {
 // nothing to do now.
 func (t *tail) read(b *connect.Batch, limit int) (bool, error) {
 	if t.f == nil {
-		if found, err := t.open(b); !found || err != nil {
+		if found, err := t.open(); !found || err != nil {
 			return false, err
 		}
 	}
@@ -112,7 +113,7 @@ func (t *tail) turnOver(b *connect.Batch, limit int, err error) (bool, error) {
 	if err := t.close(); err != nil {
 		return false, err
 	}
-	return t.open(b)
+	return t.open()
 }
 
 // replaced reports whether f has lost its name, and is quiet. A name that is only
@@ -142,7 +143,7 @@ func (t *tail) quietFor() time.Duration {
 
 // open opens the file of the path, or at the start of the task one that had the
 // name before. false means that there is none yet.
-func (t *tail) open(b *connect.Batch) (bool, error) {
+func (t *tail) open() (bool, error) {
 	f, err := os.Open(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !t.missing {
@@ -163,7 +164,7 @@ func (t *tail) open(b *connect.Batch) (bool, error) {
 		return false, t.close() // renamed to this path, and not read to its end yet
 	}
 	t.grew = t.task.now()
-	if err := t.begin(b); err != nil {
+	if err := t.begin(); err != nil {
 		return false, errors.Join(err, t.close())
 	}
 	t.opened = true
@@ -171,24 +172,23 @@ func (t *tail) open(b *connect.Batch) (bool, error) {
 	return true, t.loadHeader()
 }
 
-// begin finds the place to begin at in a file that was opened.
-func (t *tail) begin(b *connect.Batch) error {
-	if !t.opened {
-		return t.resume(b)
-	}
+// begin finds the place to begin at in a file that was opened: where another tail
+// left it before it was renamed, where the offsets say, or at its beginning.
+func (t *tail) begin() error {
 	old, ok := t.task.done[t.id.inode()]
-	if ok && old.at.bytes <= t.size && old.id.startsWith(t.f) {
+	switch {
+	case ok && old.at.bytes <= t.size && old.id.startsWith(t.f):
 		delete(t.task.done, t.id.inode())
 		t.at = old.at
-		t.reached(b)
+	case !t.opened:
+		return t.resume()
 	}
+	t.reached()
 	return nil
 }
 
-// reached commits the place without a record.
-func (t *tail) reached(b *connect.Batch) {
-	b.Progress = append(b.Progress, t.task.position(t.source, t.mark, t.at))
-}
+// reached asks for the place to be committed, if no record does it.
+func (t *tail) reached() { t.quiet = true }
 
 func (t *tail) close() error {
 	if t.f == nil {
