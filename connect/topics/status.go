@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,11 +77,15 @@ type Status struct {
 	connectors map[string]InstanceStatus
 	tasks      map[string]map[int]InstanceStatus
 	topics     map[string]map[string]TopicUse // by connector, by topic
+	// own holds, by key, the offset of the newest record that this process wrote; while
+	// it is being written, the largest number there is. What is read up to there is an
+	// echo of something older.
+	own map[string]int64
 }
 
 // OpenStatus reads the status topic, creating it if need be, and follows it.
 func OpenStatus(ctx context.Context, o Options) (*Status, error) {
-	s := &Status{connectors: map[string]InstanceStatus{}, tasks: map[string]map[int]InstanceStatus{}, topics: map[string]map[string]TopicUse{}}
+	s := &Status{connectors: map[string]InstanceStatus{}, tasks: map[string]map[int]InstanceStatus{}, topics: map[string]map[string]TopicUse{}, own: map[string]int64{}}
 	var err error
 	if s.log, err = openLog(ctx, o, s.apply); err != nil {
 		return nil, err
@@ -180,17 +185,36 @@ func (s *Status) put(ctx context.Context, key string, st *InstanceStatus) error 
 func (s *Status) write(ctx context.Context, key string, value []byte) error {
 	r := kafka.Record{Key: []byte(key), Value: value}
 	p := s.log.partitionOf(r.Key)
-	s.apply(p, &r)
-	_, err := s.writer.produce(ctx, map[int32][]kafka.Record{p: {r}})
-	if err != nil {
+	s.setOwn(key, math.MaxInt64)
+	if err := s.applyKey(key, value); err != nil {
 		return fmt.Errorf("write status %s: %w", key, err)
 	}
+	ends, err := s.writer.produce(ctx, map[int32][]kafka.Record{p: {r}})
+	if err != nil {
+		s.setOwn(key, -1)
+		return fmt.Errorf("write status %s: %w", key, err)
+	}
+	s.setOwn(key, ends[p]-1)
 	return nil
 }
 
+func (s *Status) setOwn(key string, offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own[key] = offset
+}
+
+// apply takes in a record of the topic, unless it is an echo.
 func (s *Status) apply(_ int32, r *kafka.Record) {
-	if err := s.applyKey(string(r.Key), r.Value); err != nil && s.log != nil {
-		s.log.o.Log.Warn("a record of the status topic is passed over", "key", string(r.Key), "error", err)
+	key := string(r.Key)
+	s.mu.RLock()
+	own, ours := s.own[key]
+	s.mu.RUnlock()
+	if ours && r.Offset <= own {
+		return
+	}
+	if err := s.applyKey(key, r.Value); err != nil && s.log != nil {
+		s.log.o.Log.Warn("a record of the status topic is passed over", "key", key, "error", err)
 	}
 }
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/convert"
+	"github.com/connectd/connectd/connect/kafka"
+	filec "github.com/connectd/connectd/connectors/file"
+	kafkac "github.com/connectd/connectd/connectors/kafka"
+	"github.com/connectd/connectd/connectors/stdout"
+	"github.com/connectd/connectd/transforms"
+)
+
+// builtIn is everything that this binary can run. A binary of one's own has another
+// list. Connectors of Kafka topics share the worker's connections.
+func builtIn(pool *kafka.Clusters) *connect.Plugins {
+	converters := convert.Plugins()
+	return &connect.Plugins{
+		Sources:    []connect.SourcePlugin{filec.SourcePlugin(), kafkac.Source(pool)},
+		Sinks:      []connect.SinkPlugin{filec.SinkPlugin(), kafkac.Sink(pool, converters), stdout.Plugin()},
+		Transforms: transforms.Plugins(),
+		Predicates: transforms.Predicates(),
+		Converters: converters,
+	}
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/topics"
+	"github.com/connectd/connectd/connect/worker"
+)
+
+// Herder is what the API administrates; *worker.Worker is one.
+type Herder interface {
+	Names() []string
+	Info(name string) (worker.Info, error)
+	Create(ctx context.Context, name string, config map[string]string, target topics.Target) (worker.Info, error)
+	Put(ctx context.Context, name string, config map[string]string) (info worker.Info, created bool, err error)
+	Patch(ctx context.Context, name string, patch map[string]*string) (worker.Info, error)
+	Delete(ctx context.Context, name string) error
+	SetTarget(ctx context.Context, name string, target topics.Target) error
+	Restart(ctx context.Context, r topics.Restart) (worker.Status, error)
+	RestartTask(ctx context.Context, name string, task int) error
+	Status(name string) (worker.Status, error)
+	TaskStatus(name string, task int) (worker.TaskStatus, error)
+	TaskConfigs(name string) ([]worker.TaskConfig, error)
+	Topics(name string) ([]string, error)
+	ResetTopics(ctx context.Context, name string) error
+	Positions(ctx context.Context, name string) ([]connect.Position, error)
+	AlterPositions(ctx context.Context, name string, ps []connect.Position) (string, error)
+	ResetPositions(ctx context.Context, name string) (string, error)
+	Validate(ctx context.Context, plugin string, config map[string]string) (*worker.ConfigInfos, error)
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	// Version, Commit and ClusterID are what GET / answers.
+	Version, Commit, ClusterID string
+	Plugins                    *connect.Plugins
+	// Metrics serves /metrics; nil for none.
+	Metrics http.Handler
+	Levels  *Levels
+	// AllowOrigin and AllowMethods are access.control.allow.origin and .methods.
+	AllowOrigin, AllowMethods string
+	Log                       *slog.Logger
+}
+
+// Limits of requests, so that a client cannot hold the server.
+const (
+	maxBody        = 16 << 20
+	requestTimeout = 90 * time.Second
+	healthTimeout  = 10 * time.Second
+)
+
+// Server answers the API. Until a Herder is set, /health says "starting" and the
+// connectors' routes answer 503.
+type Server struct {
+	o      Options
+	herder chan Herder // holds the Herder once there is one
+	routes map[string]map[string]handler
+	mux    *http.ServeMux
+	http   *http.Server
+	local  bool
+}
+
+// New makes a server that is not listening yet.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{o: o, herder: make(chan Herder, 1)}
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout + 10*time.Second,
+		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	s.route()
+	return s
+}
+
+// SetHerder makes the server ready. It is called once.
+func (s *Server) SetHerder(h Herder) { s.herder <- h }
+
+// get returns the Herder, and nil before there is one.
+func (s *Server) get() Herder {
+	select {
+	case h := <-s.herder:
+		s.herder <- h
+		return h
+	default:
+		return nil
+	}
+}
+
+// SetClusterID completes what GET / answers; it is called before SetHerder.
+func (s *Server) SetClusterID(id string) { s.o.ClusterID = id }
+
+// Serve answers on the listener until Close. Bound to loopback, it refuses requests
+// that name another host, so that a web page cannot reach it by a name of its own.
+func (s *Server) Serve(l net.Listener) error {
+	if addr, ok := l.Addr().(*net.TCPAddr); ok {
+		s.local = addr.IP.IsLoopback()
+	}
+	err := s.http.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close ends the server in order; requests under way may end until ctx does.
+func (s *Server) Close(ctx context.Context) error { return s.http.Shutdown(ctx) }
+
+// ServeHTTP checks the request and passes it to its route.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.local && !localHost(r) {
+		answer(w, nil, &worker.Problem{Status: http.StatusForbidden, Message: "This listener is for this machine only: the Host or Origin of the request is another one."})
+		return
+	}
+	if s.o.AllowOrigin != "" {
+		w.Header().Set("Access-Control-Allow-Origin", s.o.AllowOrigin)
+		if s.o.AllowMethods != "" {
+			w.Header().Set("Access-Control-Allow-Methods", s.o.AllowMethods)
+		}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	s.mux.ServeHTTP(w, r)
+}

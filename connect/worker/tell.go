@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"github.com/connectd/connectd/connect/metrics"
+	"github.com/connectd/connectd/connect/topics"
+)
+
+func (c *connector) instanceStatus(state topics.State, trace string) topics.InstanceStatus {
+	return topics.InstanceStatus{State: state, Trace: trace, WorkerID: c.w.o.ID}
+}
+
+// tell writes the connector's status if it changed.
+func (c *connector) tell() {
+	switch {
+	case c.failed != nil:
+		c.tellConnector(topics.StateFailed, trace(c.failed))
+	case c.paused:
+		c.tellConnector(topics.StatePaused, "")
+	default:
+		c.tellConnector(topics.StateRunning, "")
+	}
+}
+
+func (c *connector) tellConnector(state topics.State, trace string) {
+	st := c.instanceStatus(state, trace)
+	st.Restarts = c.back.count
+	if !c.retryAt.IsZero() {
+		st.NextRestart = c.retryAt.UnixMilli()
+	}
+	if old, ok := c.w.status.Connector(c.name); ok && old == st {
+		return
+	}
+	c.report(c.w.status.PutConnector(c.ctx, c.name, st))
+}
+
+// tellTask writes a task's status.
+func (c *connector) tellTask(t *task) {
+	state, text := topics.StateRunning, ""
+	switch {
+	case t.failed != nil:
+		state, text = topics.StateFailed, trace(t.failed)
+	case c.paused:
+		state = topics.StatePaused
+	}
+	st := c.instanceStatus(state, text)
+	st.Restarts = t.back.count
+	if !t.retryAt.IsZero() {
+		st.NextRestart = t.retryAt.UnixMilli()
+	}
+	if c.w.o.Metrics != nil {
+		c.w.o.Metrics.Task(c.name, t.id).SetState(metricState[state])
+	}
+	c.report(c.w.status.PutTask(c.ctx, c.name, t.id, st))
+}
+
+var metricState = map[topics.State]metrics.State{
+	topics.StateRunning: metrics.Running, topics.StatePaused: metrics.Paused, topics.StateFailed: metrics.Failed,
+}
+
+// trace is what status answers show of an error. It begins with the class that the
+// original names, since tools look for it.
+func trace(err error) string {
+	return "org.apache.kafka.connect.errors.ConnectException: " + err.Error()
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"strings"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/runtime"
+)
+
+// chain checks the transforms and predicates that the configuration names.
+func (v *validation) chain(plugins *connect.Plugins) {
+	for _, alias := range list(v.props["transforms"]) {
+		prefix := "transforms." + alias + "."
+		v.declare(runtime.TransformKeys(alias), "", true)
+		class := v.props[prefix+"type"]
+		if class == "" {
+			continue
+		}
+		p := plugins.Transform(class)
+		if p == nil {
+			v.add(prefix+"type", missingClass(class, prefix+"type", transformNames(plugins)))
+			v.known = append(v.known, prefix)
+			continue
+		}
+		v.part(&p.PluginInfo, prefix, "Transforms: "+alias)
+		v.guard(prefix)
+	}
+	for _, alias := range list(v.props["predicates"]) {
+		prefix := "predicates." + alias + "."
+		v.declare(runtime.PredicateKeys(alias), "", true)
+		class := v.props[prefix+"type"]
+		if class == "" {
+			continue
+		}
+		p := plugins.Predicate(class)
+		if p == nil {
+			v.add(prefix+"type", missingClass(class, prefix+"type", predicateNames(plugins)))
+			v.known = append(v.known, prefix)
+			continue
+		}
+		v.part(&p.PluginInfo, prefix, "Predicates: "+alias)
+	}
+}
+
+// part declares the keys of a transform or predicate under its prefix and group, and
+// checks its rules across keys.
+func (v *validation) part(info *connect.PluginInfo, prefix, group string) {
+	keys := append([]connect.ConfigKey(nil), info.Config.Keys()...)
+	for i := range keys {
+		keys[i].Group = group
+	}
+	v.declare(keys, prefix, true)
+	cfg, errs := info.Config.Parse(connect.WithPrefix(v.props, prefix))
+	if len(errs) == 0 && info.Validate != nil {
+		v.addErrors(info.Validate(cfg), prefix)
+	}
+}
+
+// guard checks that a step's predicate exists.
+func (v *validation) guard(prefix string) {
+	name, guarded := v.props[prefix+"predicate"]
+	if _, negated := v.props[prefix+"negate"]; negated && !guarded {
+		v.add(prefix+"type", "Configuration "+prefix+"negate has no meaning without "+prefix+"predicate")
+	}
+	if !guarded {
+		return
+	}
+	names := list(v.props["predicates"])
+	for _, n := range names {
+		if n == name {
+			return
+		}
+	}
+	e := connect.ConfigError{Key: prefix + "predicate", Value: name, Rule: "no predicate has this alias"}
+	if near := connect.Nearest(name, names); near != "" {
+		e.Hint = "did you mean " + near + "?"
+	}
+	v.add(e.Key, e.Error())
+}
+
+func missingClass(class, key string, known []string) string {
+	e := connect.ConfigError{Key: key, Value: class, Rule: "Class " + class + " could not be found."}
+	if near := connect.Nearest(connect.SimpleName(class), known); near != "" {
+		e.Hint = "did you mean " + near + "?"
+	}
+	return e.Error()
+}
+
+func transformNames(p *connect.Plugins) (names []string) {
+	for i := range p.Transforms {
+		names = append(names, connect.SimpleName(p.Transforms[i].Class))
+	}
+	return names
+}
+
+func predicateNames(p *connect.Plugins) (names []string) {
+	for i := range p.Predicates {
+		names = append(names, connect.SimpleName(p.Predicates[i].Class))
+	}
+	return names
+}
+
+func converterNames(p *connect.Plugins) (names []string) {
+	for i := range p.Converters {
+		names = append(names, connect.SimpleName(p.Converters[i].Class))
+	}
+	return names
+}
+
+// converterKeys are the keys that name converters.
+var converterKeys = []string{"key.converter", "value.converter", "header.converter", "source.key.converter", "source.value.converter"}
+
+// converters checks the converters that the connector sets itself.
+func (v *validation) converters(plugins *connect.Plugins) {
+	for _, key := range converterKeys {
+		v.known = append(v.known, key+".")
+		class, ok := v.props[key]
+		if !ok || class == "" {
+			continue
+		}
+		p := plugins.Converter(class)
+		if p == nil {
+			v.add(key, missingClass(class, key, converterNames(plugins)))
+			continue
+		}
+		if key == "header.converter" && p.NewHeader == nil || key != "header.converter" && p.New == nil {
+			v.add(key, connect.ConfigError{Key: key, Value: class, Rule: "Class " + class + " is not a converter for this"}.Error())
+			continue
+		}
+		v.declare(p.Config.Keys(), key+".", false)
+		if cfg, errs := p.Config.Parse(connect.WithPrefix(v.props, key+".")); len(errs) == 0 && p.Validate != nil {
+			v.addErrors(p.Validate(cfg), key+".")
+		}
+	}
+}
+
+// topicCreation checks the groups of topic.creation.*.
+func (v *validation) topicCreation(kind connect.PluginKind) {
+	if kind != connect.KindSource {
+		return
+	}
+	v.known = append(v.known, "topic.creation.")
+	if len(connect.WithPrefix(v.props, "topic.creation.")) == 0 {
+		return
+	}
+	for _, group := range append(list(v.props["topic.creation.groups"]), "default") {
+		v.declare(runtime.TopicCreationKeys(group), "", true)
+	}
+}
+
+// warnUnknown names keys that nothing declares; as in the original they are no
+// mistakes, since a plugin may read them by other ways.
+func (v *validation) warnUnknown(names []string) {
+	for _, e := range connect.Define().Unknown(v.props, v.known...) {
+		if near := connect.Nearest(e.Key, names); near != "" {
+			e.Hint = "did you mean " + near + "?"
+		}
+		v.infos.Warnings = append(v.infos.Warnings, e.Error())
+	}
+}
+
+func list(text string) []string {
+	var out []string
+	for _, s := range strings.Split(text, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
