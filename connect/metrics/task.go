@@ -50,7 +50,11 @@ type Task struct {
 }
 
 // SetState records the task's state for the next scrape.
-func (t *Task) SetState(s State) { t.state.Store(s) }
+func (t *Task) SetState(s State) {
+	if t.State() != s {
+		t.state.Store(s)
+	}
+}
 
 // State returns what SetState recorded last; Unassigned before.
 func (t *Task) State() State {

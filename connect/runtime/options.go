@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/kafka"
 	"github.com/connectd/connectd/connect/metrics"
 )
 
@@ -23,6 +24,7 @@ type TaskOptions struct {
 	// plugin's own keys.
 	Config, TaskConfig map[string]string
 	Plugins            *connect.Plugins
+	Clusters           *kafka.Clusters
 	Worker             WorkerSettings
 	// StateDir is a directory of this connector for local copies of state; "" keeps
 	// no local copy.
@@ -55,6 +57,12 @@ type WorkerSettings struct {
 	Converters map[string]string
 	// FlushInterval is offset.flush.interval.ms; zero means 60 s.
 	FlushInterval time.Duration
+	// StopTimeout is how long a commit may still take after the end of the context of
+	// Run; zero means 5 s.
+	StopTimeout time.Duration
+	// Replication is the replication factor of changelog topics; zero means the brokers'
+	// default.
+	Replication int16
 	// NoTopicCreation is topic.creation.enable=false.
 	NoTopicCreation bool
 	// BatchBytes and BatchRecords bound what one poll asks for, UnitBytes what

@@ -4,12 +4,25 @@ package runtime
 
 import (
 	"context"
+	"log/slog"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/kafka"
+	"github.com/connectd/connectd/connect/metrics"
+	"github.com/connectd/connectd/connect/state"
 )
 
 // Task is one task of a connector. Run is called once; Pause and Resume may be
 // called from any goroutine at any time.
 type Task struct {
-	o TaskOptions
+	o      TaskOptions
+	p      *parts
+	paused atomic.Bool
+	waker  waker
+	tables atomic.Pointer[state.Tables]
 }
 
 // NewTask makes a task: it checks the configuration and instantiates the plugin,
@@ -17,7 +30,52 @@ type Task struct {
 // connect.ConfigErrors that name key, value and rule. A task that is never run holds
 // nothing.
 func NewTask(o TaskOptions) (*Task, error) {
-	return &Task{o: o}, nil
+	o.setDefaults()
+	p, err := build(&o)
+	if err != nil {
+		return nil, err
+	}
+	return &Task{o: o, p: p}, nil
+}
+
+// The defaults of WorkerSettings.
+const (
+	defaultFlush   = 60 * time.Second
+	defaultStop    = 5 * time.Second
+	defaultRefresh = 5 * time.Second
+	defaultBatch   = 512 << 10
+	defaultRecords = 8192
+	defaultUnit    = 16 << 20
+)
+
+func (o *TaskOptions) setDefaults() {
+	if o.Metrics == nil {
+		o.Metrics = &metrics.Task{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Log = o.Log.With("connector", o.Connector, "task", o.Task)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	w := &o.Worker
+	w.FlushInterval = orElse(w.FlushInterval, defaultFlush)
+	w.StopTimeout = orElse(w.StopTimeout, defaultStop)
+	w.RefreshInterval = orElse(w.RefreshInterval, defaultRefresh)
+	w.BatchBytes = orElse(w.BatchBytes, defaultBatch)
+	w.BatchRecords = orElse(w.BatchRecords, defaultRecords)
+	if w.Replication == 0 {
+		w.Replication = -1
+	}
+	w.UnitBytes = orElse(w.UnitBytes, defaultUnit)
+}
+
+func orElse[T int | time.Duration](v, otherwise T) T {
+	if v == 0 {
+		return otherwise
+	}
+	return v
 }
 
 // Run works until ctx ends, and then returns nil after the open unit has been
@@ -26,13 +84,77 @@ func NewTask(o TaskOptions) (*Task, error) {
 // under tolerance none, wraps ErrFenced if another instance has taken over, and is
 // worth a restart otherwise.
 func (t *Task) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	defer t.p.chain.close(t.o.Log)
+	hard, release := t.afterStop(ctx)
+	defer release()
+	if t.p.source != nil {
+		return t.runSource(ctx, hard)
+	}
+	return t.runSink(ctx, hard)
+}
+
+// afterStop returns the context of commits: it goes on for a while when ctx has
+// ended, so that the open unit can be committed.
+func (t *Task) afterStop(ctx context.Context) (hard context.Context, release func()) {
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(t.o.Worker.StopTimeout, cancel)
+		context.AfterFunc(hard, func() { timer.Stop() })
+	})
+	return hard, func() {
+		stop()
+		cancel()
+	}
 }
 
 // Pause makes the task stop polling and commit what is open; connections stay. It
 // returns at once. A task may be paused before Run.
-func (t *Task) Pause() {}
+func (t *Task) Pause() {
+	t.paused.Store(true)
+	t.waker.wake()
+}
 
 // Resume undoes Pause. It returns at once.
-func (t *Task) Resume() {}
+func (t *Task) Resume() {
+	t.paused.Store(false)
+	t.waker.wake()
+}
+
+// clientSettings are the Kafka client settings of a role: the worker's, those of
+// the worker for the role, the connector's overrides.
+func (t *Task) clientSettings(role map[string]string, override string, more map[string]string) (kafka.Settings, error) {
+	props := maps.Clone(t.o.Worker.Common)
+	if props == nil {
+		props = map[string]string{}
+	}
+	maps.Copy(props, role)
+	maps.Copy(props, more)
+	maps.Copy(props, connect.WithPrefix(t.p.props, override))
+	settings, errs := kafka.ParseSettings(props)
+	for i := range errs {
+		if connect.WithPrefix(t.p.props, override)[errs[i].Key] != "" {
+			errs[i].Key = override + errs[i].Key
+		}
+	}
+	return settings, errs.OrNil()
+}
+
+// crash passes a named point of the road.
+func (t *Task) crash(point string) {
+	if t.o.Crash != nil {
+		t.o.Crash(point)
+	}
+}
+
+func (t *Task) setTables(tables *state.Tables) { t.tables.Store(tables) }
+
+// State returns the committed value of a key in the state of a step, named by its
+// alias or state.name. ok is false if the task has no such step, partition or key
+// now. It may be called from any goroutine while Run runs.
+func (t *Task) State(step string, partition int32, key []byte) (value []byte, ok bool, err error) {
+	tables := t.tables.Load()
+	if tables == nil {
+		return nil, false, nil
+	}
+	return tables.Committed(step, partition, key)
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// closeIfDue hands the open unit to the committer, if it is due and the committer
+// is free.
+func (r *sourceRoad) closeIfDue() error {
+	if r.busy || r.untilDue() != 0 {
+		return nil
+	}
+	return r.closeUnit()
+}
+
+// untilDue returns how long the open unit may stay open: 0 if it is due, negative if
+// only what comes later decides.
+func (r *sourceRoad) untilDue() time.Duration {
+	u := r.unit
+	if u.empty() {
+		return -1
+	}
+	full := u.size() >= r.t.o.Worker.UnitBytes
+	switch {
+	case u.final != nil:
+		return 0
+	case r.boundary == boundaryConnector:
+		if r.ends {
+			return 0
+		}
+		return -1
+	case r.onlyOffsets():
+		return r.remaining(r.lastFlush, r.t.o.Worker.FlushInterval)
+	case full || r.boundary == boundaryPoll || r.t.paused.Load():
+		return 0
+	default:
+		return r.remaining(u.opened, r.interval)
+	}
+}
+
+func (r *sourceRoad) remaining(since time.Time, d time.Duration) time.Duration {
+	return max(0, d-r.t.o.Now().Sub(since))
+}
+
+// onlyOffsets reports that the unit holds neither records nor changes of state.
+func (r *sourceRoad) onlyOffsets() bool {
+	return len(r.unit.journal) == 0 && (r.tables == nil || r.tables.Pending() == 0)
+}
+
+// closeUnit freezes the open unit, opens the next, and starts the commit.
+func (r *sourceRoad) closeUnit() error {
+	u := r.unit
+	if r.tables != nil {
+		frozen, err := r.tables.Freeze()
+		if err != nil {
+			return err
+		}
+		u.state = frozen
+	}
+	u.targets = r.w.dir.targets[:len(r.w.dir.targets):len(r.w.dir.targets)]
+	r.w.dir.turn()
+	r.unit, r.ends, r.busy = r.free.takeUnit(), false, true
+	go func() {
+		err := r.c.commit(r.hard, u)
+		if err != nil {
+			err = r.c.failed(r.hard, u, err)
+		}
+		u.release(r.free.release)
+		r.results <- committed{u, err}
+		r.t.waker.wake()
+	}()
+	return nil
+}
+
+// whileWaiting lets what is in the unit be committed during a pause.
+func (r *sourceRoad) whileWaiting() {
+	if r.boundary == boundaryConnector || r.unit.empty() {
+		return
+	}
+	if err := r.collect(); err != nil {
+		r.fatal = err
+		return
+	}
+	if r.busy {
+		return
+	}
+	if err := r.closeUnit(); err != nil {
+		r.fatal = err
+	}
+}
+
+// finish ends a life: what is open is committed when the task stops in order, or
+// ends at a record; after any other failure it is thrown away.
+func (r *sourceRoad) finish(ctx context.Context, err error) error {
+	if errors.Is(err, errStopped) {
+		err = nil
+	}
+	var bad *RecordError
+	isRecord := errors.As(err, &bad)
+	if err == nil || isRecord {
+		if late := r.drain(bad); late != nil {
+			return late
+		}
+		return err
+	}
+	if r.busy {
+		done := <-r.results
+		r.busy = false
+		if done.err != nil && !errors.Is(err, errTimedOut) && !errors.Is(err, ErrFenced) {
+			r.log.Warn("the last commit failed", "error", done.err)
+		}
+	}
+	if r.tables != nil {
+		r.tables.Abort()
+	}
+	return err
+}
+
+// drain commits what is open, and returns when nothing is under way. Under the
+// connector's own boundaries an unfinished transaction is thrown away; the error
+// record of the record that ended the task is written all the same.
+func (r *sourceRoad) drain(bad *RecordError) error {
+	if r.busy {
+		if err := r.settled(<-r.results); err != nil {
+			return err
+		}
+	}
+	if r.boundary == boundaryConnector && !r.ends {
+		r.dropOpen(bad != nil)
+	}
+	if r.unit.empty() {
+		return nil
+	}
+	if err := r.closeUnit(); err != nil {
+		return err
+	}
+	return r.settled(<-r.results)
+}
+
+// dropOpen empties the open unit, but for the last error record if asked to keep it.
+func (r *sourceRoad) dropOpen(keepError bool) {
+	if r.tables != nil {
+		r.tables.Abort()
+	}
+	u := r.unit
+	r.unit = r.free.takeUnit()
+	if keepError && u.errors > 0 {
+		target := u.journal[len(u.journal)-1]
+		rs := u.records[target]
+		r.unit.add(target, rs[len(rs)-1])
+		r.unit.errors = 1
+	}
+}
+
+// close releases what the life holds. It is called when nothing is under way.
+func (r *sourceRoad) close(hard context.Context) {
+	if r.busy { // start or restore failed halfway; nothing else can be under way
+		<-r.results
+	}
+	if err := r.task.Stop(hard); err != nil {
+		r.log.Warn("the connector's task did not stop cleanly", "error", err)
+	}
+	r.keep.close(hard)
+}
