@@ -2,6 +2,8 @@
 
 package connect
 
+import "unsafe"
+
 // Arena hands out memory that lives as long as its batch, so that decoding and
 // transforming a record allocate nothing that a batch could share. The zero Arena
 // is ready. An Arena is for one goroutine at a time.
@@ -53,10 +55,13 @@ func (a *Arena) Reset() {
 	a.headers.reset()
 }
 
+// The bounds of a slab, in bytes: they hold alike for bytes and for structs. What is
+// kept over a Reset is enough for a usual batch, so that a busy task does not
+// allocate its batches again and again.
 const (
-	slabFirst = 256     // elements in the first chunk
-	slabMost  = 1 << 15 // elements in a usual chunk at most
-	slabKeep  = 1 << 18 // elements that a slab keeps over a Reset
+	slabFirst = 4 << 10   // the first chunk
+	slabMost  = 256 << 10 // a usual chunk at most
+	slabKeep  = 4 << 20   // what a slab keeps over a Reset
 )
 
 // slab hands out runs of its chunks, one chunk after the other.
@@ -64,6 +69,12 @@ type slab[T any] struct {
 	chunks [][]T
 	cur    int // the chunk that is being handed out
 	used   int // elements of it that are out
+}
+
+// elements is how many elements these bytes hold.
+func (s *slab[T]) elements(bytes int) int {
+	var one T
+	return max(bytes/int(unsafe.Sizeof(one)), 1)
 }
 
 func (s *slab[T]) take(n int) []T {
@@ -75,9 +86,9 @@ func (s *slab[T]) take(n int) []T {
 		}
 		s.cur, s.used = s.cur+1, 0
 	}
-	size := slabFirst
+	size := s.elements(slabFirst)
 	if len(s.chunks) > 0 {
-		size = min(2*len(s.chunks[len(s.chunks)-1]), slabMost)
+		size = min(2*len(s.chunks[len(s.chunks)-1]), s.elements(slabMost))
 	}
 	c := make([]T, max(size, n))
 	s.chunks = append(s.chunks, c)
@@ -88,9 +99,9 @@ func (s *slab[T]) take(n int) []T {
 // reset clears what was handed out, so that it is zero for the next batch and
 // holds nothing alive, and drops the chunks beyond slabKeep.
 func (s *slab[T]) reset() {
-	kept := 0
+	kept, most := 0, s.elements(slabKeep)
 	for i, c := range s.chunks {
-		if kept += len(c); kept > slabKeep {
+		if kept += len(c); kept > most {
 			clear(s.chunks[i:])
 			s.chunks = s.chunks[:i]
 			break
