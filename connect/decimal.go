@@ -4,7 +4,9 @@ package connect
 
 import (
 	"fmt"
+	"math"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -27,25 +29,42 @@ func ParseDecimal(s string) (*Decimal, error) {
 	}
 	mantissa, exp := s, int64(0)
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		e, ok := new(big.Int).SetString(strings.TrimPrefix(s[i+1:], "+"), 10)
-		if !ok || !e.IsInt64() || e.Int64() > maxDecimalDigits || e.Int64() < -maxDecimalDigits {
+		e, err := strconv.ParseInt(s[i+1:], 10, 64)
+		if err != nil || e > maxDecimalDigits || e < -maxDecimalDigits {
 			return nil, fmt.Errorf("parse decimal %q: bad exponent", s)
 		}
-		mantissa, exp = s[:i], e.Int64()
+		mantissa, exp = s[:i], e
 	}
-	digits, scale := mantissa, int64(0)
-	if i := strings.IndexByte(mantissa, '.'); i >= 0 {
-		digits, scale = mantissa[:i]+mantissa[i+1:], int64(len(mantissa)-i-1)
+	sign := ""
+	if strings.HasPrefix(mantissa, "+") || strings.HasPrefix(mantissa, "-") {
+		sign, mantissa = mantissa[:1], mantissa[1:]
 	}
-	u, ok := new(big.Int).SetString(digits, 10)
-	if !ok || strings.Contains(digits, "_") {
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	if !isDigits(whole) || !isDigits(fraction) || whole+fraction == "" {
 		return nil, fmt.Errorf("parse decimal %q: not a number", s)
 	}
-	return &Decimal{Unscaled: u, Scale: int32(scale - exp)}, nil
+	u, ok := new(big.Int).SetString(sign+whole+fraction, 10)
+	if !ok {
+		return nil, fmt.Errorf("parse decimal %q: not a number", s)
+	}
+	return &Decimal{Unscaled: u, Scale: int32(int64(len(fraction)) - exp)}, nil
 }
 
-// String writes the number in plain notation, as BigDecimal.toPlainString.
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// String writes the number in plain notation, as BigDecimal.toPlainString. A scale
+// that would make more zeros than ParseDecimal accepts is written as an exponent.
 func (d *Decimal) String() string {
+	if d.Scale > maxDecimalDigits || d.Scale < -maxDecimalDigits {
+		return d.scientific()
+	}
 	if d.Scale <= 0 {
 		if d.Unscaled.Sign() == 0 {
 			return "0"
@@ -64,21 +83,22 @@ func (d *Decimal) String() string {
 	return s
 }
 
+// scientific is the unscaled number with an exponent.
+func (d *Decimal) scientific() string {
+	return d.Unscaled.String() + "E" + strconv.FormatInt(-int64(d.Scale), 10)
+}
+
 // Equal reports whether number and scale are the same, as BigDecimal.equals.
 func (d *Decimal) Equal(o *Decimal) bool {
 	return d.Scale == o.Scale && d.Unscaled.Cmp(o.Unscaled) == 0
 }
 
-// Float returns the nearest float64.
+// Float returns the nearest float64; infinity beyond its range.
 func (d *Decimal) Float() float64 {
-	r := new(big.Rat).SetInt(d.Unscaled)
-	p := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(d.Scale, -d.Scale))), nil)
-	if d.Scale >= 0 {
-		r.Quo(r, new(big.Rat).SetInt(p))
-	} else {
-		r.Mul(r, new(big.Rat).SetInt(p))
+	f, err := strconv.ParseFloat(d.scientific(), 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return math.NaN() // the text of a number is always one
 	}
-	f, _ := r.Float64()
 	return f
 }
 
