@@ -123,7 +123,9 @@ func (m *Member) join(ctx context.Context) (*Generation, error) {
 			return nil, err
 		}
 	}
-	err = m.c.onGroupCoordinator(ctx, m.o.Group, func(b *sarama.Broker) error {
+	// The coordinator holds a follower's request until the leader's has come: on a
+	// shared connection the leader of this process would wait behind it.
+	err = m.c.onGroupConn(ctx, m.o.Group, func(b *sarama.Broker) error {
 		resp, err := b.SyncGroup(sync)
 		if err != nil {
 			return err
