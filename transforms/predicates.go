@@ -5,6 +5,7 @@ package transforms
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/connectd/connectd/connect"
 )
@@ -44,7 +45,7 @@ type topicNameMatches struct {
 // Test looks at the topic alone.
 func (p *topicNameMatches) Test(_ *connect.Context, r *connect.Record) (bool, error) {
 	if !p.asked || r.Topic != p.topic {
-		p.topic, p.match, p.asked = r.Topic, p.re.MatchString(r.Topic), true
+		p.topic, p.match, p.asked = strings.Clone(r.Topic), p.re.MatchString(r.Topic), true
 	}
 	return p.match, nil
 }

@@ -7,7 +7,11 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/expr"
+	"github.com/connectd/connectd/transforms/syntax"
 )
+
+// ruleEnds separate the rules of one setting.
+const ruleEnds = ";\n"
 
 // routePlugin introduces Route.
 func routePlugin() connect.TransformPlugin {
@@ -57,8 +61,8 @@ func checkRoutes(v any) (rule, hint string) {
 
 func parseRoutes(text string) ([]route, error) {
 	var routes []route
-	for i, part := range splitRules(text) {
-		condition, topic, found := cutLast(part, "->")
+	for i, part := range syntax.Split(text, ruleEnds) {
+		condition, topic, found := syntax.CutLast(part, "->")
 		if !found || topic == "" {
 			return nil, fmt.Errorf("rule %d: want condition -> topic, have %q", i+1, part)
 		}

@@ -3,7 +3,6 @@
 package transforms
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -65,21 +64,6 @@ func TestRouteMistakes(t *testing.T) {
 		got := mistakes("Route", p)
 		if !strings.Contains(got, want) {
 			t.Errorf("%v: %q, want %q", p, got, want)
-		}
-	}
-}
-
-func TestSplitRules(t *testing.T) {
-	for text, want := range map[string][]string{
-		"a; b\n c;;":              {"a", "b", "c"},
-		`x == ";" ; y == "\";" `:  {`x == ";"`, `y == "\";"`},
-		"f(a;b); {c;d}; [e;f]":    {"f(a;b)", "{c;d}", "[e;f]"},
-		"`a\\`; 'b;c'":            {"`a\\`", "'b;c'"},
-		"":                        {},
-		`unclosed "quote; and on`: {`unclosed "quote; and on`},
-	} {
-		if got := splitRules(text); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

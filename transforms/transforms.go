@@ -5,6 +5,7 @@ package transforms
 import (
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/transforms/cartjoin"
+	"github.com/connectd/connectd/transforms/window"
 )
 
 // Plugins returns all transforms, in the order in which they are listed to users.
@@ -17,6 +18,7 @@ func Plugins() []connect.TransformPlugin {
 		routePlugin(),
 		statefulMapPlugin(),
 		validatePlugin(),
+		window.Plugin(),
 	}
 }
 

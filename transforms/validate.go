@@ -10,6 +10,7 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/expr"
+	"github.com/connectd/connectd/transforms/syntax"
 )
 
 // The headers that a record which broke a rule has on the error topic.
@@ -57,7 +58,7 @@ func checkValidation(v any) (rule, hint string) {
 func parseValidation(text string) ([]validation, error) {
 	var rules []validation
 	seen := map[string]bool{}
-	for i, part := range splitRules(text) {
+	for i, part := range syntax.Split(text, ruleEnds) {
 		m := ruleName.FindStringSubmatch(part)
 		if m == nil {
 			return nil, fmt.Errorf("rule %d: want name: condition, have %q", i+1, part)

@@ -4,6 +4,7 @@ package cartjoin
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/transforms/stored"
@@ -28,7 +29,7 @@ func newJoin(c connect.Config) *join {
 	j := &join{
 		keyField: c.String("key.field"), typeField: c.String("type.field"), idField: c.String("id.field"),
 		orderType: c.String("order.type"), paymentType: c.String("payment.type"),
-		keep: c.String("payment.before.order") == keepPayment,
+		keep: strings.EqualFold(c.String("payment.before.order"), keepPayment),
 	}
 	for i, name := range j.fields() {
 		j.names[i] = connect.String(name)

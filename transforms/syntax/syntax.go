@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package transforms
+// Package syntax splits settings that hold several expressions. Separators within
+// quotes and brackets belong to the expressions; everything else does not need
+// quoting.
+package syntax
 
 import "strings"
 
-// splitRules splits a text at semicolons and line ends, but not within quotes and
-// brackets, as expressions hold them. Empty parts are left out.
-func splitRules(text string) []string {
+// Split splits a text at the separators, which are single characters. Parts come
+// without white space around them, and empty ones are left out.
+func Split(text, separators string) []string {
 	var parts []string
 	from := 0
 	scan(text, func(at int) {
-		if c := text[at]; c == ';' || c == '\n' {
+		if strings.IndexByte(separators, text[at]) >= 0 {
 			parts = append(parts, text[from:at])
 			from = at + 1
 		}
@@ -25,8 +28,8 @@ func splitRules(text string) []string {
 	return kept
 }
 
-// cutLast cuts a text at the last sep that is outside quotes and brackets.
-func cutLast(text, sep string) (before, after string, found bool) {
+// CutLast cuts a text at the last sep that is outside quotes and brackets.
+func CutLast(text, sep string) (before, after string, found bool) {
 	last := -1
 	scan(text, func(at int) {
 		if strings.HasPrefix(text[at:], sep) {
