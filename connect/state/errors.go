@@ -24,6 +24,9 @@ var (
 	ErrCorrupt = errors.New("the changelog is not one of connectd")
 )
 
+// ErrClosed is what Committed returns after Close.
+var ErrClosed = errors.New("the state is closed")
+
 // RefusedError says which state cannot be used, why, and what to do. Trying again
 // does not help.
 type RefusedError struct {

@@ -4,6 +4,10 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -92,6 +96,9 @@ type Options struct {
 	// CacheBytes bounds the block cache of Disk. Zero means 32 MiB.
 	CacheBytes int64
 
+	// Rand draws the number that tells one beginning of a changelog from another; nil
+	// means crypto/rand.
+	Rand io.Reader
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log gets warnings about local copies that are not used; nil means slog.Default.
@@ -99,4 +106,54 @@ type Options struct {
 	// Crash is called at the named crash points; nil means none. It may be called from
 	// any goroutine that works for the tables.
 	Crash func(point string)
+}
+
+// withDefaults fills in what the options leave out.
+func (o Options) withDefaults() Options {
+	if o.Kind == "" {
+		o.Kind = Memory
+	}
+	if o.SnapshotBytes == 0 {
+		o.SnapshotBytes = 16 << 20
+	}
+	if o.SnapshotEvery == 0 {
+		o.SnapshotEvery = 5 * time.Minute
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = 6 * 24 * time.Hour
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 32 << 20
+	}
+	if o.HasOffsets == nil {
+		o.HasOffsets = func(int32) bool { return false }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return o
+}
+
+func (o Options) check() error {
+	if o.Kind != Memory && o.Kind != Disk {
+		return fmt.Errorf("open state: the kind of store %q is neither %q nor %q", o.Kind, Memory, Disk)
+	}
+	if o.Kind == Disk && o.Dir == "" {
+		return errors.New("open state: a store on disk needs a directory")
+	}
+	return nil
+}
+
+// stateName is the name of the step's state.
+func (s Step) stateName() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Alias
 }

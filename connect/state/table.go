@@ -2,51 +2,133 @@
 
 package state
 
-import "github.com/connectd/connectd/connect"
+import (
+	"bytes"
+
+	"github.com/connectd/connectd/connect"
+)
 
 // Table is the state of one step in one state partition, for the road's goroutine.
-type Table struct{}
+type Table struct {
+	tables    *Tables
+	step      int
+	partition int32
+	topic     string
+	ordered   bool
+
+	filling *overlay
+	frozen  *overlay // nil when no unit is committing, or the unit does not change it
+	spare   *overlay
+	store   store
+
+	now  head // as the road sees it
+	base head // as the last unit that was frozen ends
+
+	fire     func(at int64, key []byte)
+	firing   bool
+	low      timerBound
+	boundKey []byte // room for the key of the next bound
+	timer    []byte // the key of the timer that is set or deleted
+	fired    []byte // the key of the timer that fires
+}
 
 var _ connect.State = (*Table)(nil)
 
-// OnTimer sets what is called for a due timer: by Advance and FireDue, in the order
-// of time, then key. The timer is done before the call, outside of any savepoint
-// that the callee sets. The key is valid during the call. A timer that the callee
-// sets fires within the same Advance if it is due and comes later in that order;
-// otherwise, if it is due, at the next.
-func (t *Table) OnTimer(fire func(at int64, key []byte)) { panic("declared") }
-
-// FireDue fires the timers that stream time has reached already: those that were
-// overdue when the task stopped. It is called once before the first input.
-func (t *Table) FireDue() { panic("declared") }
-
 // Get implements connect.State. The bytes are valid until the next Begin.
-func (t *Table) Get(key []byte) ([]byte, bool) { panic("declared") }
+func (t *Table) Get(key []byte) ([]byte, bool) { return t.read(tagValue, key) }
+
+func (t *Table) read(tag byte, key []byte) ([]byte, bool) {
+	h := t.tables.hash(tag, key)
+	if v, found := t.filling.get(h, tag, key); found {
+		return v, v != nil
+	}
+	if t.frozen != nil {
+		if v, found := t.frozen.get(h, tag, key); found {
+			return v, v != nil
+		}
+	}
+	v, found, err := t.store.get(h, tag, key, &t.tables.scratch)
+	if err != nil {
+		t.fail("read", err)
+		return nil, false
+	}
+	return v, found
+}
 
 // Put implements connect.State.
-func (t *Table) Put(key, value []byte) { panic("declared") }
+func (t *Table) Put(key, value []byte) { t.put(tagValue, key, value) }
+
+func (t *Table) put(tag byte, key, value []byte) {
+	t.write(tag, key, t.filling.newValue(value))
+}
 
 // Delete implements connect.State.
-func (t *Table) Delete(key []byte) { panic("declared") }
+func (t *Table) Delete(key []byte) { t.remove(tagValue, key) }
 
-// Scan implements connect.State. It panics if the step did not declare Ordered.
-func (t *Table) Scan(from, to []byte, fn func(key, value []byte) bool) { panic("declared") }
+// remove writes a tombstone, but none for a key that is absent.
+func (t *Table) remove(tag byte, key []byte) {
+	if _, ok := t.read(tag, key); ok {
+		t.write(tag, key, tombstone)
+	}
+}
 
-// StreamTime implements connect.State.
-func (t *Table) StreamTime() int64 { panic("declared") }
+func (t *Table) write(tag byte, key []byte, v ref) {
+	before := t.filling.size
+	k, old := t.filling.write(t.tables.hash(tag, key), tag, key, v)
+	t.tables.pending += t.filling.size - before
+	t.tables.undo = append(t.tables.undo, undo{t, k, old})
+}
 
-// Advance implements connect.State. It panics within OnTimer.
-func (t *Table) Advance(ts int64) { panic("declared") }
+// Scan implements connect.State. The bytes are valid during the call of fn. It panics
+// if the step did not declare Ordered.
+func (t *Table) Scan(from, to []byte, fn func(key, value []byte) bool) {
+	if !t.ordered {
+		panic("state: Scan of a step that did not declare Ordered")
+	}
+	c, err := t.store.cursor()
+	if err != nil {
+		t.fail("scan", err)
+		return
+	}
+	m := t.layers(c)
+	for m.seek(append([]byte{tagValue}, from...)); ; m.next() {
+		key := m.key()
+		if key == nil || key[0] != tagValue || to != nil && bytes.Compare(key[1:], to) >= 0 {
+			break
+		}
+		if !fn(key[1:], m.value()) {
+			break
+		}
+	}
+	if err := c.close(); err != nil {
+		t.fail("scan", err)
+	}
+}
 
-// SetTimer implements connect.State.
-func (t *Table) SetTimer(at int64, key []byte) { panic("declared") }
-
-// DeleteTimer implements connect.State.
-func (t *Table) DeleteTimer(at int64, key []byte) { panic("declared") }
+// layers returns the overlays over the store.
+func (t *Table) layers(c storeCursor) *merged {
+	m := &merged{layers: make([]cursor, 0, 3)}
+	m.layers = append(m.layers, &entriesCursor{e: &t.filling.entries})
+	if t.frozen != nil {
+		m.layers = append(m.layers, &entriesCursor{e: &t.frozen.entries})
+	}
+	m.layers = append(m.layers, c)
+	return m
+}
 
 // CloseTime is the last time set by SetCloseTime, in milliseconds; math.MinInt64
 // before the first. It is state, as stream time is.
-func (t *Table) CloseTime() int64 { panic("declared") }
+func (t *Table) CloseTime() int64 { return t.now.closed }
 
 // SetCloseTime remembers up to which time the road has closed windows.
-func (t *Table) SetCloseTime(at int64) { panic("declared") }
+func (t *Table) SetCloseTime(at int64) {
+	t.tables.undo = append(t.tables.undo, undo{t, undoClosed, ref(uint64(t.now.closed))})
+	t.now.closed = at
+}
+
+// fail remembers that the store of the table does not work.
+func (t *Table) fail(what string, err error) {
+	if t.tables.err == nil {
+		t.tables.err = t.wrap(what, err)
+	}
+}
