@@ -36,7 +36,7 @@ func (t *Task) openProducer(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{settings: settings, transactional: t.p.framework.String(keyDelivery) != atLeastOnce}
+	c := &client{settings: settings, transactional: t.transactional()}
 	if c.cluster, c.release, err = t.o.Clusters.Get(ctx, settings); err != nil {
 		return nil, err
 	}
@@ -67,6 +67,15 @@ func (t *Task) clientID(string) string {
 		return id
 	}
 	return "connectd"
+}
+
+// transactional reports whether the task writes in transactions: sources, unless told
+// otherwise, and sinks with state.
+func (t *Task) transactional() bool {
+	if t.p.sink != nil {
+		return t.p.chain.stateful()
+	}
+	return t.p.framework.String(keyDelivery) != atLeastOnce
 }
 
 // transactionalID is the one of the original.

@@ -10,7 +10,6 @@ import (
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/kafka"
 	"github.com/connectd/connectd/connect/metrics"
-	"github.com/connectd/connectd/connect/state"
 )
 
 // errTimedOut says that the coordinator gave up on the transaction although nobody
@@ -96,20 +95,8 @@ func (c *committer) flushOutputs(ctx context.Context, u *unit) error {
 			c.producer.Send(u.targets[target], rs)
 		}
 	}
-	c.changes = c.changes[:0]
 	if u.state != nil {
-		now := wall(c.o.Now)
-		err := u.state.Each(func(topic string, partition int32, changes []state.Change) error {
-			from := len(c.changes)
-			for _, ch := range changes {
-				c.changes = append(c.changes, kafka.Record{Key: ch.Key, Value: ch.Value, Timestamp: now})
-			}
-			c.producer.Send(kafka.TopicPartition{Topic: topic, Partition: partition}, c.changes[from:])
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("write the changelog: %w", err)
-		}
+		c.changes = sendChanges(c.producer, u.state, c.changes[:0], wall(c.o.Now))
 	}
 	return c.producer.Flush(ctx)
 }
@@ -150,18 +137,7 @@ func (c *committer) applyState(u *unit) error {
 	if u.state == nil {
 		return nil
 	}
-	var at []state.Offset
-	err := u.state.Each(func(topic string, partition int32, _ []state.Change) error {
-		tp := kafka.TopicPartition{Topic: topic, Partition: partition}
-		if last := c.producer.LastOffset(tp); last >= 0 {
-			at = append(at, state.Offset{Topic: topic, Partition: partition, Last: last})
-		}
-		return nil
-	})
-	if err == nil {
-		err = u.state.Committed(at)
-	}
-	if err != nil {
+	if err := u.state.Committed(changelogOffsets(c.producer, u.state)); err != nil {
 		return fmt.Errorf("apply committed state: %w", err)
 	}
 	return nil
