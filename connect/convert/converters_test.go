@@ -26,6 +26,9 @@ func TestPluginsAreFoundByEveryName(t *testing.T) {
 			if p == nil {
 				t.Fatal("not found")
 			}
+			if p.Version == "" || p.Doc == "" {
+				t.Errorf("version %q, doc %q", p.Version, p.Doc)
+			}
 			c, errs := p.Config.Parse(nil)
 			if errs != nil {
 				t.Fatal(errs)

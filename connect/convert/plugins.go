@@ -12,6 +12,9 @@ var (
 	_ connect.HeaderConverter = SimpleHeader{}
 )
 
+// version is the release of the original that the converters agree with.
+const version = "4.3.1"
+
 // Plugins introduces the converters of this package under their Java names, and
 // under short ones (json, string, bytes, simple).
 func Plugins() []connect.ConverterPlugin {
@@ -35,6 +38,7 @@ func Plugins() []connect.ConverterPlugin {
 			PluginInfo: connect.PluginInfo{
 				Class:   "org.apache.kafka.connect.storage.SimpleHeaderConverter",
 				Aliases: []string{"simple"},
+				Version: version,
 				Doc:     "Headers as text; on reading, the type is guessed from the text.",
 				Config:  connect.Define(),
 			},
@@ -54,7 +58,7 @@ func number(name string, n *Number) connect.ConverterPlugin {
 // plugin introduces a converter that serves headers as well.
 func plugin(class, alias, doc string, keys *connect.ConfigDef, create func(connect.ConverterContext) (connect.Converter, error)) connect.ConverterPlugin {
 	p := connect.ConverterPlugin{
-		PluginInfo: connect.PluginInfo{Class: class, Doc: doc, Config: keys},
+		PluginInfo: connect.PluginInfo{Class: class, Version: version, Doc: doc, Config: keys},
 		New:        create,
 		NewHeader: func(c connect.ConverterContext) (connect.HeaderConverter, error) {
 			inner, err := create(c)
