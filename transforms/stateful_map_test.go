@@ -148,3 +148,18 @@ type oneKey struct {
 
 func (s *oneKey) Get([]byte) ([]byte, bool) { return s.value, s.value != nil }
 func (s *oneKey) Put(_, value []byte)       { s.value = append(s.value[:0], value...) }
+
+// The bytes of a state outlive the program: this pins them.
+func TestStatefulMapGoldenState(t *testing.T) {
+	step := connecttest.NewStep(mustBuild(t, "StatefulMap", props{"initial": "{n: 0}", "next": "{n: state.n + value}"}))
+	apply(step, rec(t, `"a"`, `5`))
+	for _, k := range step.State.Keys() {
+		v, _ := step.State.Get([]byte(k))
+		if got := fmt.Sprintf("%x %x", k, v); got != "090161 010c0109016e060a" {
+			t.Errorf("stored %s", got)
+		}
+	}
+	if len(step.State.Keys()) != 1 {
+		t.Error(step.State.Keys())
+	}
+}

@@ -247,7 +247,9 @@ func Transform(t *testing.T, c TransformCase) {
 			if run.how == goodOnlyRun {
 				expect = slices.DeleteFunc(slices.Clone(want), func(r result) bool { return r.err != "" })
 			}
-			compareResults(t, expect, c.run(t, run.batch, run.how))
+			if diff := diffResults(expect, c.run(t, run.batch, run.how)); diff != "" {
+				t.Fatal(diff)
+			}
 		})
 	}
 }
@@ -331,19 +333,18 @@ func applyOne(t *testing.T, step *Step, i int, r *connect.Record) []result {
 	return results
 }
 
-func compareResults(t *testing.T, want, got []result) {
-	t.Helper()
-	for i := range max(len(want), len(got)) {
-		switch {
-		case i >= len(got):
-			t.Fatalf("%d results, want %d", len(got), len(want))
-		case i >= len(want):
-			t.Fatalf("%d results, want %d", len(got), len(want))
-		case want[i].from != got[i].from || want[i].err != got[i].err:
-			t.Fatalf("result %d: record %d %q, want record %d %q", i, got[i].from, got[i].err, want[i].from, want[i].err)
+// diffResults describes the first difference, and is "" if there is none.
+func diffResults(want, got []result) string {
+	for i := range min(len(want), len(got)) {
+		if want[i].from != got[i].from || want[i].err != got[i].err {
+			return fmt.Sprintf("result %d: record %d %q, want record %d %q", i, got[i].from, got[i].err, want[i].from, want[i].err)
 		}
 		if diff := SameRecord(&got[i].out, &want[i].out); diff != "" {
-			t.Fatalf("result %d of record %d: %s", i, want[i].from, diff)
+			return fmt.Sprintf("result %d of record %d: %s", i, want[i].from, diff)
 		}
 	}
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d results, want %d", len(got), len(want))
+	}
+	return ""
 }
