@@ -69,6 +69,9 @@ func decodeGroup(d *decoder) groupRecord {
 // checkOffsets verifies offsets that a client wants to commit in addition to
 // those that wait in its transaction. The caller holds mu.
 func (s *Store) checkOffsets(name string, offsets, pending []GroupOffset) error {
+	if len(offsets) == 0 {
+		return nil
+	}
 	for _, o := range offsets {
 		if len(o.Metadata) > maxOffsetMetadata {
 			return errorf(CodeOffsetMetadataTooLarge, "metadata of %d bytes for %s-%d is longer than %d", len(o.Metadata), o.Topic, o.Partition, maxOffsetMetadata)

@@ -205,7 +205,9 @@ func (r *recovery) apply(g *segment, e entry) (err error) {
 	case entryOffsets:
 		s.applyGroup(decodeGroup(&d), 0)
 	case entryTopic:
-		s.applyTopic(decodeTopic(&d))
+		if topic := decodeTopic(&d); !d.bad {
+			s.applyTopic(topic)
+		}
 	case entryTopicDeleted:
 		var id TopicID
 		copy(id[:], d.take(len(id)))

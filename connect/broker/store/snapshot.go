@@ -119,7 +119,11 @@ func (s *Store) loadSnapshot(body []byte) ([]sealedSize, error) {
 		segments[i] = sealedSize{d.i64(), d.i64()}
 	}
 	for range d.count(16) {
-		t := s.applyTopic(decodeTopic(&d))
+		record := decodeTopic(&d)
+		if d.bad || record.Added != 0 {
+			return nil, errShort
+		}
+		t := s.applyTopic(record)
 		for range d.count(4) {
 			s.loadLog(t, &d)
 		}

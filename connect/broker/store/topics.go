@@ -61,7 +61,7 @@ func (s *Store) checkTopic(name string, partitions int32, configs map[string]str
 }
 
 func (s *Store) checkRoom(partitions int) error {
-	if len(s.logs)+partitions > s.o.MaxPartitions {
+	if len(s.logs)+partitions > min(s.o.MaxPartitions, partitionLimit) {
 		return errorf(CodePolicyViolation, "%d partitions and %d more exceed the broker's limit of %d", len(s.logs), partitions, s.o.MaxPartitions)
 	}
 	return nil
@@ -89,6 +89,9 @@ func (s *Store) CreateTopic(ctx context.Context, name string, partitions int32, 
 	})
 	return made, err
 }
+
+// partitionLimit bounds the partitions that one entry is believed to add.
+const partitionLimit = 100_000
 
 // topicRecord is the body of a topic entry: the topic's id, name and configs, and
 // the partitions it gained, whose logs are numbered from First on.
@@ -122,6 +125,9 @@ func decodeTopic(d *decoder) topicRecord {
 		r.Configs[k] = d.str()
 	}
 	r.First, r.Added = d.u32(), d.u32()
+	if r.Added > partitionLimit {
+		d.bad, r.Added = true, 0
+	}
 	return r
 }
 
