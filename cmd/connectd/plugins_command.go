@@ -67,8 +67,8 @@ func showPlugin(w io.Writer, all []described, name string) error {
 	var names []string
 	found := false
 	for _, d := range all {
-		names = append(names, connect.SimpleName(d.info.Class))
-		names = append(names, d.info.Aliases...)
+		names = append(append(names, connect.SimpleName(d.info.Class)), d.info.Aliases...)
+		names = append(names, strings.TrimSuffix(connect.SimpleName(d.info.Class), "Connector"))
 		if !d.info.Matches(d.kind, name) {
 			continue
 		}

@@ -4,6 +4,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/connectd/connectd/connect"
 )
 
 const quickStart = `connectd moves records between files, databases and Kafka topics, through transforms with
@@ -27,9 +29,25 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		// Without a command: the help, which has the quick start.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Args: cobra.NoArgs,
+		Args: knownCommand,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitConfig, err} })
 	root.AddCommand(newRun(), newValidate(), newPlugins(), newVersion())
 	return root
+}
+
+// knownCommand refuses a command that there is not, with the nearest one.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	hint := "connectd help lists the commands"
+	if near := connect.Nearest(args[0], names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return configError("there is no command %q (%s)", args[0], hint)
 }

@@ -60,6 +60,11 @@ func failAtTheBadLine(ctx context.Context, d *daemon) error {
 	if err != nil {
 		return err
 	}
+	// Standard output is at least once: what is printed after its offset was committed
+	// is not printed again.
+	if err := d.waitOffset(ctx, "carts-print", 5); err != nil {
+		return err
+	}
 	say("Five carts arrived, then the task failed. GET /connectors/carts/status says why:")
 	d.show(firstLine(trace))
 	return nil

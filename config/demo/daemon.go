@@ -176,6 +176,26 @@ func (d *daemon) waitFailed(ctx context.Context, name string) (trace string, err
 	return trace, err
 }
 
+// waitOffset waits until a sink has committed this offset.
+func (d *daemon) waitOffset(ctx context.Context, name string, offset int64) error {
+	return d.waitUntil(ctx, name+" has committed", func(ctx context.Context) error {
+		var answer struct {
+			Offsets []struct {
+				Offset struct {
+					At int64 `json:"kafka_offset"`
+				}
+			}
+		}
+		if err := d.call(ctx, "GET", "/connectors/"+name+"/offsets", nil, &answer); err != nil {
+			return err
+		}
+		if len(answer.Offsets) == 0 || answer.Offsets[0].Offset.At < offset {
+			return fmt.Errorf("it has committed %v", answer.Offsets)
+		}
+		return nil
+	})
+}
+
 func (d *daemon) waitUntil(ctx context.Context, what string, check func(context.Context) error) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
