@@ -63,6 +63,7 @@ type ConfigOptions struct {
 
 // Config is the config topic. It is safe for concurrent use.
 type Config struct {
+	warnings
 	log     *topicLog
 	writer  *writer
 	changed func(string)
@@ -80,7 +81,7 @@ type Config struct {
 // with more than one partition is refused, since its records would have no order.
 func OpenConfig(ctx context.Context, o ConfigOptions) (*Config, error) {
 	c := &Config{
-		changed: o.Changed, restart: o.Restart, connectors: map[string]*ConnectorState{}, targets: map[string]Target{},
+		warnings: warningsOf(o.Options), changed: o.Changed, restart: o.Restart, connectors: map[string]*ConnectorState{}, targets: map[string]Target{},
 		counts: map[string]int{}, deferred: map[string]map[int]map[string]string{},
 	}
 	o.Partitions = 1

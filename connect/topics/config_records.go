@@ -58,11 +58,10 @@ func targetRecord(name string, t Target) kafka.Record {
 
 // apply takes in one record. What cannot be understood is passed over with a warning,
 // since another version may have written it.
-func (c *Config) apply(_ int32, r *kafka.Record) {
-	key := string(r.Key)
-	notify, err := c.applyKey(key, r.Value)
+func (c *Config) apply(p int32, r *kafka.Record) {
+	notify, err := c.applyKey(string(r.Key), r.Value)
 	if err != nil {
-		c.warn(key, r.Offset, err)
+		c.passedOver(p, r, err)
 		return
 	}
 	if notify != "" && c.isReplayed() && c.changed != nil {
@@ -74,12 +73,6 @@ func (c *Config) isReplayed() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.replayed
-}
-
-func (c *Config) warn(key string, offset int64, err error) {
-	if c.log != nil {
-		c.log.o.Log.Warn("a record of the config topic is passed over", "key", key, "offset", offset, "error", err)
-	}
 }
 
 // applyKey changes what is known, and returns the connector that is concerned.

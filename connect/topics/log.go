@@ -44,6 +44,25 @@ type topicLog struct {
 	wg      sync.WaitGroup
 }
 
+// warnings tells of records that cannot be understood. It stands beside the topicLog,
+// which does not exist yet while the topic is replayed.
+type warnings struct {
+	topic string
+	to    *slog.Logger
+}
+
+func warningsOf(o Options) warnings {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return warnings{o.Topic, o.Log}
+}
+
+// passedOver says that a record had no effect.
+func (w warnings) passedOver(p int32, r *kafka.Record, err error) {
+	w.to.Warn("a record of an internal topic is passed over", "topic", w.topic, "partition", p, "offset", r.Offset, "key", string(r.Key), "error", err)
+}
+
 // openLog makes sure of the topic, replays it, and begins to follow it. apply is
 // called from one goroutine at a time.
 func openLog(ctx context.Context, o Options, apply func(int32, *kafka.Record)) (*topicLog, error) {
@@ -112,7 +131,7 @@ func (l *topicLog) ensure(ctx context.Context) error {
 
 // follow applies what arrives until ctx ends.
 func (l *topicLog) follow(ctx context.Context) {
-	for attempt := 0; ctx.Err() == nil; attempt++ {
+	for ctx.Err() == nil {
 		runs, err := l.fetcher.Poll(ctx)
 		for i := range runs {
 			if runs[i].Err != nil {
@@ -139,7 +158,9 @@ func (l *topicLog) move(p int32, next int64) {
 	l.moved = make(chan struct{})
 }
 
+// fail makes every wait return err. Nobody may be waiting, so it is logged as well.
 func (l *topicLog) fail(err error) {
+	l.o.Log.Error("an internal topic cannot be followed any more", "topic", l.o.Topic, "error", err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.err = err

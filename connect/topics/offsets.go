@@ -20,6 +20,7 @@ type OffsetRecord struct {
 
 // Offsets is the offsets topic: what sources have stored. It is safe for concurrent use.
 type Offsets struct {
+	warnings
 	log *topicLog
 
 	mu     sync.RWMutex
@@ -36,7 +37,7 @@ type storedOffset struct {
 
 // OpenOffsets reads the offsets topic, creating it if need be, and follows it.
 func OpenOffsets(ctx context.Context, o Options) (*Offsets, error) {
-	s := &Offsets{stored: map[string]map[string]*storedOffset{}}
+	s := &Offsets{warnings: warningsOf(o), stored: map[string]map[string]*storedOffset{}}
 	var err error
 	s.log, err = openLog(ctx, o, s.apply)
 	return s, err
@@ -51,13 +52,13 @@ func (s *Offsets) Topic() string { return s.log.o.Topic }
 func (s *Offsets) apply(p int32, r *kafka.Record) {
 	key, err := parseOffsetKey(r.Key)
 	if err != nil {
-		s.log.o.Log.Warn("a record of the offsets topic is passed over", "topic", s.log.o.Topic, "partition", p, "offset", r.Offset, "error", err)
+		s.passedOver(p, r, err)
 		return
 	}
 	var offset connect.Value
 	if r.Value != nil {
 		if offset, err = parseOwn(r.Value); err != nil {
-			s.log.o.Log.Warn("a record of the offsets topic is passed over", "topic", s.log.o.Topic, "partition", p, "offset", r.Offset, "error", err)
+			s.passedOver(p, r, err)
 			return
 		}
 	}

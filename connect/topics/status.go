@@ -35,6 +35,8 @@ type InstanceStatus struct {
 	Trace      string
 	WorkerID   string
 	Generation int
+	// Version is that of the plugin; "" if it is not known, as after the end of a task.
+	Version string
 	// Restarts and NextRestart tell of automatic restarts: how many there have been
 	// since it last ran well, and when the next is due in milliseconds since the epoch;
 	// both 0 for none. The original does not know them and passes them over.
@@ -48,6 +50,7 @@ type statusJSON struct {
 	Trace       *string `json:"trace"`
 	WorkerID    string  `json:"worker_id"`
 	Generation  int     `json:"generation"`
+	Version     *string `json:"version"`
 	Restarts    int     `json:"connectd_restarts,omitempty"`
 	NextRestart int64   `json:"connectd_next_restart,omitempty"`
 }
@@ -70,6 +73,7 @@ const (
 // Status is the status topic. It is safe for concurrent use. A write is visible to
 // readers of the same Status at once.
 type Status struct {
+	warnings
 	log    *topicLog
 	writer *writer
 
@@ -86,6 +90,7 @@ type Status struct {
 // OpenStatus reads the status topic, creating it if need be, and follows it.
 func OpenStatus(ctx context.Context, o Options) (*Status, error) {
 	s := &Status{connectors: map[string]InstanceStatus{}, tasks: map[string]map[int]InstanceStatus{}, topics: map[string]map[string]TopicUse{}, own: map[string]int64{}}
+	s.warnings = warningsOf(o)
 	var err error
 	if s.log, err = openLog(ctx, o, s.apply); err != nil {
 		return nil, err
@@ -169,15 +174,23 @@ func (s *Status) put(ctx context.Context, key string, st *InstanceStatus) error 
 	if st == nil {
 		return s.write(ctx, key, nil)
 	}
-	j := statusJSON{State: string(st.State), WorkerID: st.WorkerID, Generation: st.Generation, Restarts: st.Restarts, NextRestart: st.NextRestart}
-	if st.Trace != "" {
-		j.Trace = &st.Trace
-	}
-	text, err := marshal(j)
+	text, err := statusText(*st)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, key, text)
+}
+
+// statusText is the value of a status record.
+func statusText(st InstanceStatus) ([]byte, error) {
+	j := statusJSON{State: string(st.State), WorkerID: st.WorkerID, Generation: st.Generation, Restarts: st.Restarts, NextRestart: st.NextRestart}
+	if st.Trace != "" {
+		j.Trace = &st.Trace
+	}
+	if st.Version != "" {
+		j.Version = &st.Version
+	}
+	return marshal(j)
 }
 
 // write applies a record at once and brings it to the topic without waiting for it to
@@ -205,7 +218,7 @@ func (s *Status) setOwn(key string, offset int64) {
 }
 
 // apply takes in a record of the topic, unless it is an echo.
-func (s *Status) apply(_ int32, r *kafka.Record) {
+func (s *Status) apply(p int32, r *kafka.Record) {
 	key := string(r.Key)
 	s.mu.RLock()
 	own, ours := s.own[key]
@@ -213,8 +226,8 @@ func (s *Status) apply(_ int32, r *kafka.Record) {
 	if ours && r.Offset <= own {
 		return
 	}
-	if err := s.applyKey(key, r.Value); err != nil && s.log != nil {
-		s.log.o.Log.Warn("a record of the status topic is passed over", "key", key, "error", err)
+	if err := s.applyKey(key, r.Value); err != nil {
+		s.passedOver(p, r, err)
 	}
 }
 
@@ -264,6 +277,9 @@ func (s *Status) applyStatus(value []byte, set func(InstanceStatus), remove func
 	st := InstanceStatus{State: State(j.State), WorkerID: j.WorkerID, Generation: j.Generation, Restarts: j.Restarts, NextRestart: j.NextRestart}
 	if j.Trace != nil {
 		st.Trace = *j.Trace
+	}
+	if j.Version != nil {
+		st.Version = *j.Version
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
