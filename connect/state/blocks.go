@@ -109,9 +109,17 @@ func (b *blocks) release(r ref, n int) {
 	b.free[class] = r
 }
 
+// join copies a tag and what follows it into a block.
+func (b *blocks) join(tag byte, rest []byte) []byte {
+	c := b.at(b.alloc(1 + len(rest)))[: 1+len(rest) : 1+len(rest)]
+	c[0] = tag
+	copy(c[1:], rest)
+	return c
+}
+
 // reset takes back all blocks. A chunk that was used well is kept for the next time.
 func (b *blocks) reset() {
-	if len(b.chunks) == 0 {
+	if len(b.chunks) == 0 || len(b.chunks) == 1 && b.next == 8 {
 		return
 	}
 	keep := b.chunks[b.current]

@@ -5,6 +5,8 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 )
 
@@ -43,22 +45,66 @@ func (t *Table) path(ending string) string {
 	return filepath.Join(t.tables.o.Dir, fmt.Sprintf("%s-%d.%s", t.topic, t.partition, ending))
 }
 
+// A database that cannot be used stands aside, under this ending, until another has
+// taken its place: what it knows of the last commit must not be forgotten.
+const asideEnding = "old"
+
 // openLocal opens the local copy of the table. known is the furthest position that
 // was committed when it was written; the position of the store may be before it.
 func (t *Table) openLocal() (s store, known position, err error) {
 	if t.tables.o.Dir == "" {
 		return nil, known, errNoLocal
 	}
-	return t.loadSnapshot()
+	if t.tables.o.Kind == Memory {
+		return t.loadSnapshot()
+	}
+	if err := t.keepLocal(); err != nil {
+		return nil, known, err
+	}
+	dir := t.path(diskEnding)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, known, errNoLocal
+	}
+	d, err := t.openDisk(dir)
+	if err != nil {
+		return nil, known, err
+	}
+	if err := d.recall(); err != nil {
+		return nil, known, errors.Join(err, d.close())
+	}
+	return d, d.position(), nil
 }
 
 // newStore makes an empty store. A local copy that exists stays for keepLocal.
 func (t *Table) newStore() (store, error) {
-	return newMemoryStore(t.tables.hasher, t.ordered), nil
+	if t.tables.o.Kind == Memory {
+		return newMemoryStore(t.tables.hasher, t.ordered), nil
+	}
+	dir := t.path(diskEnding)
+	if err := os.Rename(dir, t.path(asideEnding)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return t.openDisk(dir)
 }
 
 // dropLocal removes the local copy that was there before newStore.
-func (t *Table) dropLocal() error { return nil }
+func (t *Table) dropLocal() error {
+	if t.tables.o.Kind == Memory {
+		return nil // the next snapshot takes its place
+	}
+	return os.RemoveAll(t.path(asideEnding))
+}
 
 // keepLocal puts the local copy back that was there before newStore.
-func (t *Table) keepLocal() error { return nil }
+func (t *Table) keepLocal() error {
+	if t.tables.o.Kind == Memory {
+		return nil
+	}
+	if _, err := os.Stat(t.path(asideEnding)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.RemoveAll(t.path(diskEnding)); err != nil {
+		return err
+	}
+	return os.Rename(t.path(asideEnding), t.path(diskEnding))
+}

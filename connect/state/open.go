@@ -19,6 +19,9 @@ func Open(ctx context.Context, o Options) (*Tables, error) {
 		return nil, err
 	}
 	t := &Tables{hasher: newHasher(), o: o}
+	if o.Kind == Disk {
+		t.cache = newDiskCache(o.CacheBytes)
+	}
 	if o.Dir != "" {
 		if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 			return nil, fmt.Errorf("make the directory of the state: %w", err)
@@ -36,11 +39,15 @@ func Open(ctx context.Context, o Options) (*Tables, error) {
 	return t, nil
 }
 
-// release closes the stores of a task that does not open.
+// release closes the stores.
 func (t *Tables) release() error {
 	var errs []error
 	for _, table := range t.tables {
-		errs = append(errs, table.store.close())
+		errs = append(errs, table.close())
+	}
+	if t.cache != nil {
+		t.cache.Unref()
+		t.cache = nil
 	}
 	return errors.Join(errs...)
 }

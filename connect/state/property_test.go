@@ -86,14 +86,18 @@ func testOptions(kind Kind, dir string, log Changelog) Options {
 }
 
 func (m *machine) open(t *rapid.T) {
-	tables, err := Open(context.Background(), testOptions(m.kind, m.dir, m.log))
+	o := testOptions(m.kind, m.dir, m.log)
+	if m.kind == Disk {
+		o.Partitions = o.Partitions[:1] // databases take long to open
+	}
+	tables, err := Open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.tables = tables
 	m.handles = m.handles[:0]
 	for step := range 2 {
-		for _, p := range []int32{0, 3} {
+		for _, p := range tables.o.Partitions {
 			m.handles = append(m.handles, tables.Table(step, p))
 		}
 	}
@@ -197,13 +201,13 @@ func (m *machine) commit(t *rapid.T) {
 
 // lose commits on the broker, and the process dies before it is told.
 func (m *machine) lose(t *rapid.T) {
-	if m.unit == nil {
+	if m.unit == nil || m.kind == Disk && rapid.IntRange(0, 9).Draw(t, "lose") > 0 {
 		return
 	}
 	m.log.commit(m.unit)
 	m.unit, m.committed = nil, m.frozen
 	m.tables.unit = nil // it never hears of it
-	m.restart(t)
+	m.reopen(t)
 }
 
 func (m *machine) abort(t *rapid.T) {
@@ -213,6 +217,13 @@ func (m *machine) abort(t *rapid.T) {
 }
 
 func (m *machine) restart(t *rapid.T) {
+	if m.kind == Disk && rapid.IntRange(0, 9).Draw(t, "restart") > 0 {
+		return
+	}
+	m.reopen(t)
+}
+
+func (m *machine) reopen(t *rapid.T) {
 	if err := m.tables.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +232,9 @@ func (m *machine) restart(t *rapid.T) {
 }
 
 func (m *machine) restartElsewhere(t *rapid.T) {
+	if m.kind == Disk && rapid.IntRange(0, 9).Draw(t, "restart") > 0 {
+		return
+	}
 	if err := m.tables.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +301,7 @@ func (m *machine) checkScan(t *rapid.T, h *Table, now plain) {
 }
 
 func TestTablesDoWhatAPlainModelDoes(t *testing.T) {
-	for _, kind := range []Kind{Memory} {
+	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			root := t.TempDir()
 			rapid.Check(t, func(t *rapid.T) { runMachine(t, kind, root) })

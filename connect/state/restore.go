@@ -81,8 +81,6 @@ func (r *restore) fromLocal(ctx context.Context) (known position, err error) {
 // check says whether a local copy may be used with the changelog as it is.
 func (r *restore) check(known position) error {
 	switch age := time.Duration(r.tables.now()-known.at) * time.Millisecond; {
-	case known.commits == 0:
-		return fmt.Errorf("%w: it was not finished", errLocal)
 	case known.last < r.start:
 		return fmt.Errorf("%w: it ends at offset %d, the changelog begins at %d", errLocal, known.last, r.start)
 	case known.last >= r.end:

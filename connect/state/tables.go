@@ -19,7 +19,8 @@ import (
 type Tables struct {
 	hasher
 	o      Options
-	tables []*Table // by step, then partition, as in the options
+	tables []*Table   // by step, then partition, as in the options
+	cache  *diskCache // of disk stores; else nil
 
 	undo    []undo
 	pending int64
@@ -123,7 +124,14 @@ func (u undo) roll() {
 
 // Err returns the first failure of a store, after which nothing that was read can
 // be relied on: the task must fail without committing.
-func (t *Tables) Err() error { return t.err }
+func (t *Tables) Err() error {
+	if t.err == nil && t.unit != nil {
+		if failed := t.unit.failed.Load(); failed != nil {
+			t.err = *failed
+		}
+	}
+	return t.err
+}
 
 // Pending is about the size, in bytes, of what a Freeze now would give to the
 // changelogs.
@@ -163,7 +171,7 @@ func (t *Tables) Apply() error {
 	if t.unit != nil && t.unit.committed.Load() {
 		t.apply()
 	}
-	return t.err
+	return t.Err()
 }
 
 func (t *Tables) apply() {
@@ -264,11 +272,11 @@ func (t *Tables) Empty() bool {
 // may be called more than once. ctx bounds the writing of snapshots; without them
 // the next Open reads more of the changelog.
 func (t *Tables) Close(ctx context.Context) error {
-	t.snapshots.wait()
 	if t.closed {
 		return nil
 	}
 	t.Abort()
+	t.snapshots.wait()
 	var errs []error
 	if t.err == nil {
 		errs = append(errs, t.snapshots.last(ctx, t))
@@ -276,10 +284,7 @@ func (t *Tables) Close(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
-	for _, table := range t.tables {
-		errs = append(errs, table.close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.release())...)
 }
 
 func (t *Tables) crash(point string) {

@@ -14,6 +14,7 @@ type Unit struct {
 	tables    *Tables
 	parts     []part
 	committed atomic.Bool
+	failed    atomic.Pointer[error] // why a disk store could not take it over
 }
 
 // part is what a unit changes in one table.
@@ -92,8 +93,12 @@ func (u *Unit) Committed(offsets []Offset) error {
 		errs = append(errs, p.table.apply(p))
 		u.tables.crash(CrashInApply)
 	}
+	if err := errors.Join(errs...); err != nil {
+		u.failed.Store(&err)
+		return err
+	}
 	u.committed.Store(true)
-	return errors.Join(errs...)
+	return nil
 }
 
 func lastOffset(offsets []Offset, topic string, partition int32) int64 {
