@@ -62,9 +62,9 @@ func (b *Broker) listOffset(topic string, p kmsg.ListOffsetsRequestTopicPartitio
 	case latestTieredOffset:
 		return -1, -1, nil
 	case maxTimestampOffset:
-		offset, ts, err = offsetOfMaxTime(l)
+		offset, ts, err = l.OffsetOfMaxTime()
 	default:
-		offset, ts, err = offsetForTime(l, p.Timestamp)
+		offset, ts, err = l.OffsetForTime(p.Timestamp)
 	}
 	if err != nil || offset >= end {
 		return -1, -1, err

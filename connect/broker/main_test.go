@@ -146,3 +146,14 @@ func endOffset(t testing.TB, cl *kgo.Client, topic string, partition int32, iso 
 	must(t, err)
 	return res.Topics[0].Partitions[0]
 }
+
+// coordinated reports whether the broker answers as the group's coordinator; a
+// real one takes a moment to make its internal topic.
+func coordinated(t testing.TB, cl *kgo.Client, group string) bool {
+	t.Helper()
+	r := kmsg.NewPtrFindCoordinatorRequest()
+	r.CoordinatorKeys = []string{group}
+	res, err := r.RequestWith(testContext(t), cl)
+	must(t, err)
+	return len(res.Coordinators) == 1 && res.Coordinators[0].ErrorCode == 0
+}
