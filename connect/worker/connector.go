@@ -26,7 +26,9 @@ type connector struct {
 	taskRestarts []int
 	pokes        chan struct{}
 	ends         chan taskEnd
-	removed      chan struct{} // closed when the connector is deleted and all has ended
+	// removed is closed, and replaced, when the connector is deleted and all of it has
+	// ended; it belongs to the worker's lock.
+	removed chan struct{}
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -77,7 +79,6 @@ func (c *connector) run() {
 		if !exists {
 			c.remove()
 			if c.w.gone(c) {
-				close(c.removed)
 				return
 			}
 			continue
@@ -260,21 +261,20 @@ func equalTasks(a, b []map[string]string) bool {
 	return true
 }
 
-// fence ends whatever still produces under the ids of the set before, and records how
-// many there are now. Tasks take over their own ids when they start; what is left are
-// those of a larger set.
+// fence ends whatever still produces under the ids of the set before, all of them
+// before the first task of the new set reads offsets: work may have moved from one
+// task to another. It records how many ids there are now; at-least-once has none.
 func (c *connector) fence(s topics.ConnectorState, tasks int) error {
 	if c.w.typeOf(c.config["connector.class"]) != typeSource {
 		return nil
 	}
-	var ids []string
-	for i := tasks; i < s.FencingCount; i++ {
-		ids = append(ids, fmt.Sprintf("%s-%s-%d", c.w.o.Group, c.name, i))
-	}
-	if len(ids) > 0 {
-		if err := c.w.o.Cluster.Fence(c.ctx, ids); err != nil {
+	if s.FencingCount > 0 {
+		if err := c.w.fenceTasks(c.ctx, c.name, s); err != nil {
 			return err
 		}
+	}
+	if c.resolved["delivery"] == "at-least-once" {
+		tasks = 0
 	}
 	if s.FencingCount == tasks {
 		return nil
@@ -314,7 +314,8 @@ func (c *connector) toStopped(s topics.ConnectorState) {
 	c.config, c.failed, c.retryAt, c.back = nil, nil, time.Time{}, backoff{}
 	if len(s.Tasks) > 0 {
 		if err := c.w.config.PutTasks(c.ctx, c.name, nil); err != nil {
-			c.report(err)
+			c.log.Warn("the task set could not be emptied, it is tried again", "error", err)
+			c.retryAt = c.w.o.Now().Add(time.Second)
 			return
 		}
 	}

@@ -223,16 +223,28 @@ func (w *Worker) secretKeys(config map[string]string) []string {
 }
 
 // Delete removes a connector and returns when its tasks have ended. Offsets stay.
+// Other connectors can be administrated while it waits.
 func (w *Worker) Delete(ctx context.Context, name string) error {
+	ended, err := w.forget(ctx, name)
+	if err != nil {
+		return err
+	}
+	return ended(ctx)
+}
+
+// forget removes a connector from the config topic and returns a function that waits
+// until all of it has ended.
+func (w *Worker) forget(ctx context.Context, name string) (ended func(context.Context) error, err error) {
 	w.changes.Lock()
 	defer w.changes.Unlock()
 	if _, exists := w.config.Connector(name); !exists {
-		return notFound("Connector %s not found", name)
+		return nil, notFound("Connector %s not found", name)
 	}
+	ended = w.removal(name)
 	if err := w.config.DeleteConnector(ctx, name); err != nil {
-		return internal("%v", err)
+		return nil, internal("%v", err)
 	}
-	return w.awaitGone(ctx, name)
+	return ended, nil
 }
 
 // SetTarget pauses, resumes or stops a connector.

@@ -44,9 +44,9 @@ type Options struct {
 	Cluster   *kafka.Cluster
 	// Clusters is the pool that tasks share connections from.
 	Clusters *kafka.Clusters
-	Config    topics.ConfigOptions
-	Offsets   topics.Options
-	Status    topics.Options
+	Config   topics.ConfigOptions
+	Offsets  topics.Options
+	Status   topics.Options
 	// StateDir is where tasks keep local copies of state.
 	StateDir string
 	// Providers resolve ${provider:…} in configurations.

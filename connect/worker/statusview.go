@@ -115,18 +115,22 @@ func (w *Worker) takeTaskRestarts(c *connector) []int {
 	return ids
 }
 
-// awaitGone waits until the goroutine of a deleted connector has ended everything.
-func (w *Worker) awaitGone(ctx context.Context, name string) error {
+// removal returns a function that waits until the goroutine of a connector, which is
+// to be deleted after the call, has ended everything.
+func (w *Worker) removal(name string) func(context.Context) error {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	c := w.connectors[name]
-	w.mu.Unlock()
 	if c == nil {
-		return nil
+		return func(context.Context) error { return nil }
 	}
-	select {
-	case <-c.removed:
-		return nil
-	case <-ctx.Done():
-		return internal("%v", fmt.Errorf("the connector is deleted, but its tasks have not ended yet: %w", context.Cause(ctx)))
+	removed := c.removed
+	return func(ctx context.Context) error {
+		select {
+		case <-removed:
+			return nil
+		case <-ctx.Done():
+			return internal("%v", fmt.Errorf("the connector is deleted, but its tasks have not ended yet: %w", context.Cause(ctx)))
+		}
 	}
 }

@@ -8,7 +8,11 @@ import (
 )
 
 func (c *connector) instanceStatus(state topics.State, trace string) topics.InstanceStatus {
-	return topics.InstanceStatus{State: state, Trace: trace, WorkerID: c.w.o.ID}
+	st := topics.InstanceStatus{State: state, Trace: trace, WorkerID: c.w.o.ID}
+	if state != topics.StateUnassigned {
+		st.Version = c.w.versionOf(c.class())
+	}
+	return st
 }
 
 // tell writes the connector's status if it changed.
@@ -63,4 +67,10 @@ var metricState = map[topics.State]metrics.State{
 // original names, since tools look for it.
 func trace(err error) string {
 	return "org.apache.kafka.connect.errors.ConnectException: " + err.Error()
+}
+
+// class is the connector's class as it is configured; "" if it is deleted.
+func (c *connector) class() string {
+	s, _ := c.w.config.Connector(c.name)
+	return s.Config["connector.class"]
 }

@@ -28,6 +28,7 @@ type Worker struct {
 
 	mu         sync.Mutex
 	connectors map[string]*connector
+	ready      bool // the topics have been read; before that nothing is started
 	stopping   bool
 	wg         sync.WaitGroup
 }
@@ -49,6 +50,9 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		w.close()
 		return nil, err
 	}
+	w.mu.Lock()
+	w.ready = true
+	w.mu.Unlock()
 	for _, name := range w.config.Names() {
 		w.wake(name, nil)
 	}
@@ -97,7 +101,7 @@ func (w *Worker) close() {
 func (w *Worker) wake(name string, restart *topics.Restart) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopping {
+	if w.stopping || !w.ready {
 		return
 	}
 	c := w.connectors[name]
@@ -119,15 +123,18 @@ func (w *Worker) wake(name string, restart *topics.Restart) {
 	c.poke()
 }
 
-// gone is called by a connector's goroutine when its connector is deleted. It
-// reports false if the connector has been created again meanwhile.
+// gone is called by a connector's goroutine when its connector is deleted and all of
+// it has ended. It reports false if the connector has been created again meanwhile.
 func (w *Worker) gone(c *connector) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	close(c.removed)
+	c.removed = make(chan struct{})
 	if _, exists := w.config.Connector(c.name); exists && !w.stopping {
 		return false
 	}
 	delete(w.connectors, c.name)
+	c.cancel()
 	return true
 }
 
