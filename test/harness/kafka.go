@@ -249,7 +249,7 @@ func (d *Daemon) Produce(topic string, records ...Record) {
 func (d *Daemon) TryProduce(topic string, records ...Record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(d.Kafka), kgo.AllowAutoTopicCreation(), kgo.RecordDeliveryTimeout(5*time.Second),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(d.Kafka), kgo.AllowAutoTopicCreation(), kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		return err
