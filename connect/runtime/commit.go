@@ -168,7 +168,9 @@ func (c *committer) failed(ctx context.Context, u *unit, err error) error {
 		}
 		return fmt.Errorf("%w: %w", errTimedOut, err)
 	}
-	if abort := c.producer.Abort(ctx); abort != nil {
+	if abort := c.producer.Abort(ctx); errors.Is(abort, kafka.ErrFenced) {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	} else if abort != nil {
 		return fmt.Errorf("%w (the transaction could not be aborted: %w)", err, abort)
 	}
 	var refused *kafka.RecordError

@@ -195,6 +195,11 @@ func (r *sourceRoad) settled(done committed) error {
 	r.lastFlush = r.t.o.Now()
 	final := done.u.final
 	r.free.unit(done.u)
+	if r.tables != nil {
+		if err := r.tables.Apply(); err != nil {
+			return fmt.Errorf("apply committed state: %w", err)
+		}
+	}
 	if final != nil {
 		return final
 	}

@@ -126,12 +126,10 @@ func (r *sinkRoad) commitState(ctx context.Context, offsets []connect.TopicOffse
 		r.t.crash("after-commit")
 		return r.applied(frozen)
 	}
-	p := r.out.producer
-	if errors.Is(err, kafka.ErrFenced) {
-		if again := p.Reinit(ctx); again != nil {
-			return fmt.Errorf("%w: %w", ErrFenced, err)
-		}
-	} else if abort := p.Abort(ctx); abort != nil {
+	// Abort takes a new epoch, unless a successor has the id.
+	if abort := r.out.producer.Abort(ctx); errors.Is(abort, kafka.ErrFenced) {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	} else if abort != nil {
 		return fmt.Errorf("%w (the transaction could not be aborted: %w)", err, abort)
 	}
 	r.log.Warn("the transaction failed; going on from the committed offsets", "error", err)

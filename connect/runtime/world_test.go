@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +41,8 @@ type world struct {
 	worker     WorkerSettings
 	stateDir   string
 	crash      func(string)
-	number     int // of the task
+	atEnd      func() // before tasks are waited for
+	number     int    // of the task
 	metrics    *metrics.Task
 	log        *slog.Logger
 }
@@ -144,6 +147,9 @@ func (w *world) run() *running {
 	}()
 	w.t.Cleanup(func() {
 		cancel()
+		if w.atEnd != nil {
+			w.atEnd()
+		}
 		<-r.done
 	})
 	return r
@@ -278,4 +284,20 @@ func once(point string, f func()) func(string) {
 			o.Do(f)
 		}
 	}
+}
+
+func after(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// localCopy is where the next task keeps its local copy of the state: a copy of what
+// the last one left, as a killed process would have, or nothing.
+func (w *world) localCopy(t *testing.T, r *rand.Rand) string {
+	t.Helper()
+	dir := t.TempDir()
+	if r.IntN(3) == 0 {
+		return dir
+	}
+	if err := os.CopyFS(dir, os.DirFS(w.stateDir)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
