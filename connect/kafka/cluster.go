@@ -23,7 +23,7 @@ type Cluster struct {
 	client   sarama.Client
 
 	mu       sync.Mutex
-	produce  map[int32]*sarama.Broker
+	produce  map[int32]*line
 	counts   map[string]int32 // partitions by topic, as last seen
 	closed   bool
 	adminOne sync.Mutex
@@ -35,7 +35,7 @@ func Open(ctx context.Context, s Settings) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{settings: s, conf: conf, produce: map[int32]*sarama.Broker{}, counts: map[string]int32{}}
+	c := &Cluster{settings: s, conf: conf, produce: map[int32]*line{}, counts: map[string]int32{}}
 	var last error
 	for attempt := 0; ; attempt++ {
 		c.client, last = sarama.NewClient(s.Brokers, conf)
@@ -58,9 +58,7 @@ func (c *Cluster) Close() error {
 	c.closed = true
 	var errs []error
 	for _, b := range c.produce {
-		if err := b.Close(); err != nil && !errors.Is(err, sarama.ErrNotConnected) {
-			errs = append(errs, err)
-		}
+		b.end()
 	}
 	return errors.Join(append(errs, c.client.Close())...)
 }
@@ -168,7 +166,7 @@ func (c *Cluster) leader(tp TopicPartition, refresh bool) (*sarama.Broker, error
 }
 
 // produceConn returns the shared connection for produce requests to a broker.
-func (c *Cluster) produceConn(leader *sarama.Broker) (*sarama.Broker, error) {
+func (c *Cluster) produceConn(leader *sarama.Broker) (*line, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -176,12 +174,10 @@ func (c *Cluster) produceConn(leader *sarama.Broker) (*sarama.Broker, error) {
 	}
 	b, ok := c.produce[leader.ID()]
 	if ok && b.Addr() == leader.Addr() {
-		if connected, _ := b.Connected(); connected {
-			return b, nil
-		}
+		return b, nil // if it has failed, the request tells, and it is dropped
 	}
-	b = sarama.NewBroker(leader.Addr())
-	if err := b.Open(c.conf); err != nil {
+	b, err := c.newLine(leader.Addr())
+	if err != nil {
 		return nil, err
 	}
 	c.produce[leader.ID()] = b
@@ -190,8 +186,8 @@ func (c *Cluster) produceConn(leader *sarama.Broker) (*sarama.Broker, error) {
 
 // dropProduceConn closes a connection that failed, so that the next request opens
 // a new one.
-func (c *Cluster) dropProduceConn(b *sarama.Broker) {
-	_ = b.Close()
+func (c *Cluster) dropProduceConn(b *line) {
+	b.end()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, other := range c.produce {

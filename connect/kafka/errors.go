@@ -36,9 +36,14 @@ func (e *RecordError) Error() string {
 // Unwrap returns the reason.
 func (e *RecordError) Unwrap() error { return e.Err }
 
+// unknownAttempts is how often an unknown topic is tried again, some seconds in all:
+// a new topic is not known to every broker at once.
+const unknownAttempts = 11
+
 // isFenced reports an answer that ends this producer's epoch.
 func isFenced(err error) bool {
-	return errors.Is(err, sarama.ErrProducerFenced) || errors.Is(err, sarama.ErrInvalidProducerEpoch)
+	return errors.Is(err, sarama.ErrProducerFenced) || errors.Is(err, sarama.ErrInvalidProducerEpoch) ||
+		errors.Is(err, sarama.ErrInvalidProducerIDMapping)
 }
 
 // isBusy reports that the coordinator still works on the transaction before.

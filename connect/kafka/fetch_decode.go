@@ -5,6 +5,7 @@ package kafka
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -46,6 +47,29 @@ func decodeBlock(run *Run, block *sarama.FetchResponseBlock, next int64, iso Iso
 		next = end
 	}
 	return next, nil
+}
+
+// behindEmpty returns the offset behind a part of an answer that holds nothing but
+// batches whose records have all been cleaned away, and -1 for any other. The library
+// leaves such batches out, but keeps where they end, in a field it does not show.
+func behindEmpty(block *sarama.FetchResponseBlock) int64 {
+	if len(block.RecordsSet) > 0 || block.Partial {
+		return -1
+	}
+	next := reflect.ValueOf(block).Elem().FieldByName("recordsNextOffset")
+	if !next.IsValid() || next.Kind() != reflect.Pointer || next.IsNil() {
+		return -1
+	}
+	return next.Elem().Int()
+}
+
+// isCutOff reports that not even the first batch came whole.
+func isCutOff(block *sarama.FetchResponseBlock) bool {
+	if block.Partial {
+		return true
+	}
+	first := block.RecordsSet
+	return len(first) > 0 && first[0].RecordBatch != nil && first[0].RecordBatch.PartialTrailingRecord
 }
 
 func appendBatch(run *Run, b *sarama.RecordBatch, from int64) {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,12 +50,12 @@ type Fetcher struct {
 
 	want    map[TopicPartition]*position
 	answers chan *fetchAnswer
-	links   map[int32]*fetchLink
+	links   map[int32][]*fetchLink
 
-	life   context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	wake   chan struct{}
+	life    context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	missing []Run // partitions that turned out not to exist, for the next Poll
 }
 
 // position is how far a partition has been read.
@@ -62,18 +64,28 @@ type position struct {
 	paused   bool
 	refresh  bool
 	inFlight bool
+	bytes    int32 // its share of an answer, after the usual one was too small; 0 for the usual one
 	failures int
 	retryAt  time.Time
 }
 
 // fetchLink is a connection of this fetcher to one broker; at most one request is on it.
 type fetchLink struct {
-	conn *sarama.Broker
+	conn *line
 	addr string
 	busy bool
 }
 
+// fetchLinks is how many connections a fetcher has to a broker at most, so that a
+// partition which becomes wanted need not wait for the long poll of the others. The
+// last one polls only for shortWait, so that there is always one soon.
+const (
+	fetchLinks = 3
+	shortWait  = 5 * time.Millisecond
+)
+
 type fetchAnswer struct {
+	link   *fetchLink
 	broker int32
 	req    map[TopicPartition]int64 // the offsets that were asked for
 	resp   *sarama.FetchResponse
@@ -92,7 +104,7 @@ func (c *Cluster) NewFetcher(o FetcherOptions) *Fetcher {
 	if o.PartitionBytes == 0 {
 		o.PartitionBytes = c.settings.MaxPartitionFetchBytes
 	}
-	f := &Fetcher{c: c, opts: o, want: map[TopicPartition]*position{}, answers: make(chan *fetchAnswer, 16), links: map[int32]*fetchLink{}, wake: make(chan struct{}, 1)}
+	f := &Fetcher{c: c, opts: o, want: map[TopicPartition]*position{}, answers: make(chan *fetchAnswer, 16), links: map[int32][]*fetchLink{}}
 	f.life, f.cancel = context.WithCancel(context.Background())
 	return f
 }
@@ -139,6 +151,11 @@ func (f *Fetcher) Positions() []TopicOffset {
 func (f *Fetcher) Poll(ctx context.Context) ([]Run, error) {
 	for {
 		retry := f.dispatch()
+		if len(f.missing) > 0 {
+			runs := f.missing
+			f.missing = nil
+			return runs, nil
+		}
 		var timer <-chan time.Time
 		var t *time.Timer
 		if retry > 0 {
@@ -184,6 +201,11 @@ func (f *Fetcher) dispatch() (retry time.Duration) {
 		}
 		leader, err := f.c.leader(tp, p.refresh)
 		if err != nil {
+			if errors.Is(err, sarama.ErrUnknownTopicOrPartition) && p.failures >= unknownAttempts {
+				f.missing = append(f.missing, Run{TopicPartition: tp, Next: p.next, Err: fmt.Errorf("%s-%d: %w", tp.Topic, tp.Partition, ErrUnknownTopic)})
+				p.paused = true
+				continue
+			}
 			retry = soonest(retry, f.postpone(p, now))
 			continue
 		}
@@ -220,34 +242,58 @@ func (f *Fetcher) postpone(p *position, now time.Time) time.Duration {
 
 // send starts a request on the link to the broker, unless one is under way.
 func (f *Fetcher) send(leader *sarama.Broker, req map[TopicPartition]int64) error {
-	link := f.links[leader.ID()]
-	if link != nil && link.busy {
-		return nil
-	}
-	if link == nil || link.addr != leader.Addr() {
-		conn := sarama.NewBroker(leader.Addr())
-		if err := conn.Open(f.c.conf); err != nil {
-			return err
-		}
-		link = &fetchLink{conn: conn, addr: leader.Addr()}
-		f.links[leader.ID()] = link
+	link, last, err := f.link(leader)
+	if link == nil {
+		return err
 	}
 	link.busy = true
 	r := f.request(req)
+	if last {
+		r.MaxWaitTime = min(r.MaxWaitTime, int32(shortWait/time.Millisecond))
+	}
 	for tp := range req {
 		f.want[tp].inFlight = true
 	}
 	f.wg.Add(1)
-	go func(id int32, conn *sarama.Broker) {
+	go func(id int32) {
 		defer f.wg.Done()
-		a := &fetchAnswer{broker: id, req: req}
-		a.resp, a.err = conn.Fetch(r)
+		a := &fetchAnswer{link: link, broker: id, req: req}
+		a.resp, a.err = link.conn.Fetch(r)
 		select {
 		case f.answers <- a:
 		case <-f.life.Done():
 		}
-	}(leader.ID(), link.conn)
+	}(leader.ID())
 	return nil
+}
+
+// link returns a connection to the broker that is free, nil if all are busy; last
+// says that all are busy now.
+func (f *Fetcher) link(leader *sarama.Broker) (free *fetchLink, last bool, err error) {
+	id, busy := leader.ID(), 0
+	kept := f.links[id][:0]
+	for _, l := range f.links[id] {
+		switch {
+		case l.busy:
+			busy++
+		case l.addr != leader.Addr():
+			l.conn.end()
+			continue
+		case free == nil:
+			free = l
+		}
+		kept = append(kept, l)
+	}
+	f.links[id] = kept
+	if free == nil && len(kept) < fetchLinks {
+		conn, err := f.c.newLine(leader.Addr())
+		if err != nil {
+			return nil, false, err
+		}
+		free = &fetchLink{conn: conn, addr: leader.Addr()}
+		f.links[id] = append(kept, free)
+	}
+	return free, busy == fetchLinks-1, nil
 }
 
 func (f *Fetcher) request(req map[TopicPartition]int64) *sarama.FetchRequest {
@@ -257,19 +303,18 @@ func (f *Fetcher) request(req map[TopicPartition]int64) *sarama.FetchRequest {
 		r.Isolation = sarama.ReadUncommitted
 	}
 	for tp, at := range req {
-		r.AddBlock(tp.Topic, tp.Partition, at, f.opts.PartitionBytes, -1)
+		r.AddBlock(tp.Topic, tp.Partition, at, max(f.opts.PartitionBytes, f.want[tp].bytes), -1)
 	}
 	return r
 }
 
 // take turns an answer into runs and moves the positions.
 func (f *Fetcher) take(a *fetchAnswer) ([]Run, error) {
-	link := f.links[a.broker]
-	link.busy = false
+	a.link.busy = false
 	now := time.Now()
 	if a.err != nil {
-		_ = link.conn.Close()
-		delete(f.links, a.broker)
+		a.link.conn.end()
+		f.links[a.broker] = slices.DeleteFunc(f.links[a.broker], func(l *fetchLink) bool { return l == a.link })
 	}
 	var runs []Run
 	for tp, asked := range a.req {
@@ -304,7 +349,7 @@ func (f *Fetcher) run(tp TopicPartition, p *position, block *sarama.FetchRespons
 	case block.Err == sarama.ErrOffsetOutOfRange:
 		p.paused = true
 		return &Run{TopicPartition: tp, Next: p.next, Err: ErrOffsetOutOfRange}, nil
-	case block.Err == sarama.ErrUnknownTopicOrPartition && p.failures > 20:
+	case block.Err == sarama.ErrUnknownTopicOrPartition && p.failures >= unknownAttempts:
 		p.paused = true
 		return &Run{TopicPartition: tp, Next: p.next, Err: fmt.Errorf("%s-%d: %w", tp.Topic, tp.Partition, ErrUnknownTopic)}, nil
 	case isRetriable(block.Err):
@@ -323,9 +368,15 @@ func (f *Fetcher) run(tp TopicPartition, p *position, block *sarama.FetchRespons
 	if err != nil {
 		return nil, fmt.Errorf("read %s-%d at %d: %w", tp.Topic, tp.Partition, p.next, err)
 	}
+	next = max(next, behindEmpty(block))
 	if next == p.next {
+		if isCutOff(block) {
+			// Twice as much each time, up to what the protocol can say.
+			p.bytes = int32(min(2*int64(max(f.opts.PartitionBytes, p.bytes)), math.MaxInt32))
+		}
 		return nil, nil
 	}
+	p.bytes = 0
 	p.next, run.Next = next, next
 	return run, nil
 }
@@ -333,9 +384,10 @@ func (f *Fetcher) run(tp TopicPartition, p *position, block *sarama.FetchRespons
 // Close ends the requests under way and the connections.
 func (f *Fetcher) Close() {
 	f.cancel()
-	for _, l := range f.links {
-		// Closing the connection ends the request on it.
-		_ = l.conn.Close()
+	for _, links := range f.links {
+		for _, l := range links {
+			l.conn.end()
+		}
 	}
 	f.wg.Wait()
 }

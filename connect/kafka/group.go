@@ -34,29 +34,15 @@ func (c *Cluster) onGroupCoordinator(ctx context.Context, group string, request 
 // coordinator may hold: a join waits for the other members.
 func (c *Cluster) onGroupConn(ctx context.Context, group string, request func(*sarama.Broker) error) error {
 	return c.onGroupCoordinator(ctx, group, func(shared *sarama.Broker) error {
-		own := sarama.NewBroker(shared.Addr())
-		if err := own.Open(c.conf); err != nil {
+		own, err := c.newLine(shared.Addr())
+		if err != nil {
 			return err
 		}
-		done := make(chan error, 1)
-		go func() { done <- request(own) }()
-		var err error
-		select {
-		case err = <-done:
-			return errors.Join(err, ignoreClosed(own.Close()))
-		case <-ctx.Done():
-			_ = own.Close() // ends the request
-			<-done
-			return context.Cause(ctx)
-		}
+		stop := context.AfterFunc(ctx, own.end)
+		defer stop()
+		defer own.end()
+		return request(own.Broker)
 	})
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, sarama.ErrNotConnected) {
-		return nil
-	}
-	return err
 }
 
 func (c *Cluster) groupCoordinator(group string, refresh bool) (*sarama.Broker, error) {

@@ -54,12 +54,18 @@ type Generation struct {
 	// has lost the member. Lost tells which, once it is closed.
 	Over <-chan struct{}
 	over chan struct{}
+	mu   sync.Mutex
 	lost error
 }
 
 // Lost returns nil if the member may still commit what it did, because the group is
-// only rebalancing, and otherwise why it may not. Only after Over.
-func (g *Generation) Lost() error { return g.lost }
+// only rebalancing, and otherwise why it may not. It may change from nil to an error
+// until the member joins again.
+func (g *Generation) Lost() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lost
+}
 
 // Member is a member of a group, of any protocol type. The caller joins, works while
 // the generation lasts, and joins again when it is over. Its methods are for one
@@ -86,7 +92,9 @@ func (m *Member) Join(ctx context.Context) (*Generation, error) {
 			return g, nil
 		}
 		if forgotten(err) {
-			m.id = ""
+			if errors.Is(err, sarama.ErrUnknownMemberId) {
+				m.id = "" // a generation that is over leaves the id valid
+			}
 		} else if !isRetriable(err) && !errors.Is(err, sarama.ErrRebalanceInProgress) {
 			return nil, fmt.Errorf("join group %s: %w", m.o.Group, err)
 		}
@@ -189,13 +197,19 @@ func (m *Member) beginHeartbeat(g *Generation) {
 	m.wg.Add(1)
 	go func() {
 		defer m.wg.Done()
-		defer close(g.over)
-		g.lost = m.heartbeats(ctx, g)
+		var once sync.Once
+		over := func() { once.Do(func() { close(g.over) }) }
+		defer over()
+		err := m.heartbeats(ctx, g, over)
+		g.mu.Lock()
+		g.lost = err
+		g.mu.Unlock()
 	}()
 }
 
-// heartbeats returns nil when a rebalance has begun or ctx has ended.
-func (m *Member) heartbeats(ctx context.Context, g *Generation) error {
+// heartbeats goes on until ctx ends or the group has lost the member, also after a
+// rebalance has begun: what was done before it takes its time to be committed.
+func (m *Member) heartbeats(ctx context.Context, g *Generation, rebalancing func()) error {
 	tick := time.NewTicker(m.o.Heartbeat)
 	defer tick.Stop()
 	answered := time.Now()
@@ -209,8 +223,11 @@ func (m *Member) heartbeats(ctx context.Context, g *Generation) error {
 		switch {
 		case err == nil:
 			answered = time.Now()
-		case errors.Is(err, sarama.ErrRebalanceInProgress), ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, sarama.ErrRebalanceInProgress):
+			answered = time.Now()
+			rebalancing()
 		case !isRetriable(err):
 			return err
 		case time.Since(answered) > m.o.SessionTimeout:

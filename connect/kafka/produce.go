@@ -17,7 +17,7 @@ const maxRequestBytes = 16 << 20
 
 // flight is one request on its way and the batches in it.
 type flight struct {
-	conn   *sarama.Broker
+	conn   *line
 	req    *sarama.ProduceRequest
 	queues []*partitionQueue
 	counts []int // records of each queue's batch
@@ -35,13 +35,13 @@ func (p *Producer) round() (progress bool, err error) {
 	var wg sync.WaitGroup
 	for i, f := range flights {
 		if i == len(flights)-1 {
-			f.resp, f.err = f.conn.Produce(f.req) // the last, usually the only one, needs no goroutine
+			f.resp, f.err = f.conn.send(f.req) // the last, usually the only one, needs no goroutine
 			break
 		}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			f.resp, f.err = f.conn.Produce(f.req)
+			f.resp, f.err = f.conn.send(f.req)
 		}()
 	}
 	wg.Wait()
@@ -150,6 +150,7 @@ func (p *Producer) batch(q *partitionQueue, rs []Record) *sarama.RecordBatch {
 // settle takes in the answer to one request.
 func (p *Producer) settle(f *flight) (progress bool, err error) {
 	if f.err != nil {
+		p.unsure = true
 		p.c.dropProduceConn(f.conn)
 		for _, q := range f.queues {
 			q.refresh = true

@@ -39,6 +39,7 @@ type Producer struct {
 	inTxn      bool              // the coordinator may know of a transaction
 	groups     map[string]bool   // groups that are part of the transaction
 	broken     error             // why the transaction can only be aborted
+	unsure     bool              // a request whose answer was lost may still be on its way
 
 	slab recordSlab
 }
@@ -82,7 +83,7 @@ func (p *Producer) init(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("take over transactional id %q: %w", p.opts.TransactionalID, err)
 	}
-	p.pid, p.epoch, p.inTxn, p.broken = resp.ProducerID, resp.ProducerEpoch, false, nil
+	p.pid, p.epoch, p.inTxn, p.broken, p.unsure = resp.ProducerID, resp.ProducerEpoch, false, nil, false
 	for _, q := range p.partitions {
 		q.sets, q.sent, q.next, q.last, q.added, q.limit = nil, 0, 0, -1, false, 0
 	}
@@ -94,8 +95,9 @@ func (p *Producer) init(ctx context.Context) error {
 // coordinate runs a request against the coordinator of the transactional id until
 // it is answered with something that lasts, or ctx ends.
 func (p *Producer) coordinate(ctx context.Context, request func(*sarama.Broker) error) error {
+	moved := false
 	for attempt := 0; ; attempt++ {
-		b, err := p.coordinator(attempt > 0)
+		b, err := p.coordinator(moved)
 		if err == nil {
 			err = request(b)
 		}
@@ -107,13 +109,44 @@ func (p *Producer) coordinate(ctx context.Context, request func(*sarama.Broker) 
 		case !isRetriable(err):
 			return err
 		}
+		moved = isMoved(err) || isConnection(err)
 		if isConnection(err) && b != nil {
+			p.unsure = true
 			_ = b.Close()
 		}
-		if !pause(ctx, attempt) {
+		n := attempt
+		if isBusy(err) {
+			n = min(n, busyAttempt) // somebody waits for the end of a transaction
+		}
+		if !pause(ctx, n) {
 			return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 		}
 	}
+}
+
+// busyAttempt keeps the pauses for a busy coordinator at 16 ms.
+const busyAttempt = 3
+
+// begin makes sure that nothing which is still on its way can reach the transaction
+// that is about to begin: a late EndTxn would commit a part of it.
+func (p *Producer) begin(ctx context.Context) error {
+	if p.inTxn || !p.unsure || p.opts.TransactionalID == "" {
+		return nil
+	}
+	waiting := p.waiting
+	sets := make([][][]Record, len(waiting))
+	for i, q := range waiting {
+		sets[i] = q.sets
+	}
+	p.waiting = nil // init forgets what waits; here it is to be sent under the new epoch
+	if err := p.init(ctx); err != nil {
+		return err
+	}
+	for i, q := range waiting {
+		q.sets = sets[i]
+	}
+	p.waiting = waiting
+	return nil
 }
 
 func (p *Producer) coordinator(refresh bool) (*sarama.Broker, error) {
@@ -171,16 +204,24 @@ func (p *Producer) Flush(ctx context.Context) error {
 	if len(p.waiting) == 0 {
 		return nil
 	}
+	if err := p.begin(ctx); err != nil {
+		return p.fail(err)
+	}
 	if err := p.addPartitions(ctx); err != nil {
 		return p.fail(err)
 	}
-	for attempt := 0; len(p.waiting) > 0; {
+	for attempt, unknown := 0, 0; len(p.waiting) > 0; {
 		progress, err := p.round()
+		if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+			if unknown++; unknown > unknownAttempts {
+				return p.fail(fmt.Errorf("%w (%w)", ErrUnknownTopic, err))
+			}
+		}
 		if err != nil && !isRetriable(err) {
 			return p.fail(err)
 		}
 		if progress {
-			attempt = 0
+			attempt, unknown = 0, 0
 			continue
 		}
 		if !pause(ctx, attempt) {
@@ -256,6 +297,9 @@ func (p *Producer) SendOffsets(ctx context.Context, g GroupMetadata, offsets []T
 	if p.broken != nil {
 		return p.broken
 	}
+	if err := p.begin(ctx); err != nil {
+		return p.fail(err)
+	}
 	p.inTxn = true
 	if !p.groups[g.Group] {
 		req := &sarama.AddOffsetsToTxnRequest{Version: 2, TransactionalID: p.opts.TransactionalID, ProducerID: p.pid, ProducerEpoch: p.epoch, GroupID: g.Group}
@@ -297,12 +341,15 @@ func (p *Producer) txnOffsetCommit(ctx context.Context, g GroupMetadata, offsets
 	})
 }
 
-// Commit ends the transaction. When it returns nil the transaction is known to be
-// committed; ErrFenced means that it was not and will not be; any other error comes
-// only with the end of ctx, and then nobody knows.
+// Commit flushes what is waiting and ends the transaction. When it returns nil the
+// transaction is known to be committed. After any error the committed offsets tell
+// whether it was: ErrFenced, too, may follow on a commit whose answer was lost.
 func (p *Producer) Commit(ctx context.Context) error {
 	if p.broken != nil {
 		return p.broken
+	}
+	if err := p.Flush(ctx); err != nil {
+		return err
 	}
 	if !p.inTxn {
 		return nil
@@ -325,7 +372,7 @@ func (p *Producer) Commit(ctx context.Context) error {
 func (p *Producer) ended() {
 	p.inTxn = false
 	for _, q := range p.partitions {
-		q.added, q.sent = false, 0
+		q.added, q.sent, q.limit = false, 0, 0
 	}
 	clear(p.groups)
 }

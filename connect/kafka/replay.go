@@ -4,6 +4,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -42,6 +43,14 @@ func (c *Cluster) Replay(ctx context.Context, topic string, partitions []int32, 
 			return nil, fmt.Errorf("replay %s: %w", topic, context.Cause(ctx))
 		}
 		for i := range runs {
+			if errors.Is(runs[i].Err, ErrOffsetOutOfRange) {
+				// Cleaning or retention has moved the start of the log meanwhile.
+				if runs[i].Next, err = c.movedStart(ctx, &runs[i]); err != nil {
+					return nil, err
+				}
+				f.Assign(TopicOffset{TopicPartition: runs[i].TopicPartition, Offset: runs[i].Next})
+				runs[i].Err = nil
+			}
 			if runs[i].Err != nil {
 				return nil, fmt.Errorf("replay %s-%d: %w", topic, runs[i].Partition, runs[i].Err)
 			}
@@ -58,4 +67,17 @@ func (c *Cluster) Replay(ctx context.Context, topic string, partitions []int32, 
 		}
 	}
 	return reached, nil
+}
+
+// movedStart returns the start of the log of a partition, if it is behind where the
+// run ended.
+func (c *Cluster) movedStart(ctx context.Context, r *Run) (int64, error) {
+	starts, err := c.ListOffsets(ctx, r.Topic, []int32{r.Partition}, Earliest, ReadUncommitted)
+	if err != nil {
+		return 0, err
+	}
+	if starts[r.Partition] <= r.Next {
+		return 0, fmt.Errorf("replay %s-%d at %d: %w", r.Topic, r.Partition, r.Next, r.Err)
+	}
+	return starts[r.Partition], nil
 }
