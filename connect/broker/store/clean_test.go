@@ -245,25 +245,28 @@ func TestUnreadableBatchesStay(t *testing.T) {
 	}
 }
 
+const week = 7 * 24 * time.Hour
+
+var retentionCases = []struct {
+	name    string
+	configs map[string]string
+	advance time.Duration
+	txn     bool
+	left    int
+}{
+	{"nothing is old", nil, week - time.Hour, false, 20},
+	{"clock eight days ahead", nil, 8 * 24 * time.Hour, false, 0},
+	{"compacted topics have no retention", map[string]string{"cleanup.policy": "compact"}, 8 * 24 * time.Hour, false, 20},
+	{"compact and delete", map[string]string{"cleanup.policy": "compact,delete"}, 8 * 24 * time.Hour, false, 0},
+	{"own retention", map[string]string{"retention.ms": "1000"}, time.Minute, false, 0},
+	{"no retention", map[string]string{"retention.ms": "-1"}, 80 * 24 * time.Hour, false, 20},
+	{"by size", map[string]string{"retention.bytes": "55000"}, 0, false, 6},
+	{"size does not touch compacted topics", map[string]string{"retention.bytes": "1", "cleanup.policy": "compact"}, 0, false, 20},
+	{"open transaction holds it", nil, 8 * 24 * time.Hour, true, 20},
+}
+
 func TestRetention(t *testing.T) {
-	week := 7 * 24 * time.Hour
-	for _, tt := range []struct {
-		name    string
-		configs map[string]string
-		advance time.Duration
-		txn     bool
-		left    int
-	}{
-		{"nothing is old", nil, week - time.Hour, false, 20},
-		{"clock eight days ahead", nil, 8 * 24 * time.Hour, false, 0},
-		{"compacted topics have no retention", map[string]string{"cleanup.policy": "compact"}, 8 * 24 * time.Hour, false, 20},
-		{"compact and delete", map[string]string{"cleanup.policy": "compact,delete"}, 8 * 24 * time.Hour, false, 0},
-		{"own retention", map[string]string{"retention.ms": "1000"}, time.Minute, false, 0},
-		{"no retention", map[string]string{"retention.ms": "-1"}, 80 * 24 * time.Hour, false, 20},
-		{"by size", map[string]string{"retention.bytes": "55000"}, 0, false, 6},
-		{"size does not touch compacted topics", map[string]string{"retention.bytes": "1", "cleanup.policy": "compact"}, 0, false, 20},
-		{"open transaction holds it", nil, 8 * 24 * time.Hour, true, 20},
-	} {
+	for _, tt := range retentionCases {
 		t.Run(tt.name, func(t *testing.T) {
 			now := newClock()
 			o := quiet(t.TempDir())

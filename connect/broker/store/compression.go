@@ -30,7 +30,7 @@ const (
 const maxInflated = 256 << 20
 
 var (
-	errTooLarge  = fmt.Errorf("compressed batch unfolds to more than %d bytes", maxInflated)
+	errTooLarge  = errors.New("compressed batch unfolds to too many bytes")
 	errBadSnappy = errors.New("malformed snappy framing")
 	xerialMagic  = []byte("\x82SNAPPY\x00")
 )
@@ -46,8 +46,9 @@ var (
 	})
 )
 
-// inflate unfolds the records of a batch. The result of codecNone aliases src.
-func inflate(codec int, src []byte) ([]byte, error) {
+// inflate unfolds the records of a batch to at most limit bytes, of which
+// maxInflated is the greatest. The result of codecNone aliases src.
+func inflate(codec int, src []byte, limit int) ([]byte, error) {
 	switch codec {
 	case codecNone:
 		return src, nil
@@ -56,24 +57,28 @@ func inflate(codec int, src []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return readBounded(r)
+		return readBounded(r, limit)
 	case codecSnappy:
-		return inflateSnappy(src)
+		return inflateSnappy(src, limit)
 	case codecLZ4:
-		return readBounded(lz4.NewReader(bytes.NewReader(src)))
+		return readBounded(lz4.NewReader(bytes.NewReader(src)), limit)
 	case codecZstd:
 		r, err := zstdReader()
 		if err != nil {
 			return nil, err
 		}
-		return r.DecodeAll(src, nil)
+		b, err := r.DecodeAll(src, nil)
+		if err == nil && len(b) > limit {
+			err = errTooLarge
+		}
+		return b, err
 	}
 	return nil, fmt.Errorf("unknown compression %d", codec)
 }
 
-func readBounded(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
-	if err == nil && len(b) > maxInflated {
+func readBounded(r io.Reader, limit int) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(b) > limit {
 		err = errTooLarge
 	}
 	return b, err
@@ -81,9 +86,9 @@ func readBounded(r io.Reader) ([]byte, error) {
 
 // inflateSnappy reads a raw block, or the framing of the Java clients: a header
 // of 16 bytes, then blocks that begin with their length.
-func inflateSnappy(src []byte) ([]byte, error) {
+func inflateSnappy(src []byte, limit int) ([]byte, error) {
 	if len(src) < 16 || !bytes.HasPrefix(src, xerialMagic) {
-		return snappyBlock(nil, src)
+		return snappyBlock(nil, src, limit)
 	}
 	var out []byte
 	for src = src[16:]; len(src) > 0; {
@@ -95,7 +100,7 @@ func inflateSnappy(src []byte) ([]byte, error) {
 			return nil, errBadSnappy
 		}
 		var err error
-		if out, err = snappyBlock(out, src[4:4+n]); err != nil {
+		if out, err = snappyBlock(out, src[4:4+n], limit); err != nil {
 			return nil, err
 		}
 		src = src[4+n:]
@@ -103,12 +108,12 @@ func inflateSnappy(src []byte) ([]byte, error) {
 	return out, nil
 }
 
-func snappyBlock(out, src []byte) ([]byte, error) {
+func snappyBlock(out, src []byte, limit int) ([]byte, error) {
 	n, err := s2.DecodedLen(src)
 	if err != nil {
 		return nil, err
 	}
-	if n > maxInflated-len(out) {
+	if n > limit-len(out) {
 		return nil, errTooLarge
 	}
 	block, err := s2.Decode(nil, src)

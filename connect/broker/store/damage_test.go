@@ -181,42 +181,45 @@ func TestFlippedBytes(t *testing.T) {
 	}
 }
 
-func TestDamagedSealedSegments(t *testing.T) {
-	prepare := func(t *testing.T) (Options, []string) {
-		o := quiet(t.TempDir())
-		o.SegmentBytes = 10_000
-		s := open(t, o)
-		l := topicOf(t, s, "t", 1, nil)[0]
-		for range 20 {
-			_, err := l.Append(plain(kv("a", strings.Repeat("x", 2000))))
-			must(t, err)
-		}
-		must(t, s.Close())
-		files, err := filepath.Glob(filepath.Join(o.Dir, "*"+segmentSuffix))
+// severalSegments leaves a directory with 20 records in at least three segments.
+func severalSegments(t *testing.T) (Options, []string) {
+	t.Helper()
+	o := quiet(t.TempDir())
+	o.SegmentBytes = 10_000
+	s := open(t, o)
+	l := topicOf(t, s, "t", 1, nil)[0]
+	for range 20 {
+		_, err := l.Append(plain(kv("a", strings.Repeat("x", 2000))))
 		must(t, err)
-		if len(files) < 3 {
-			t.Fatalf("%d segments", len(files))
-		}
-		return o, files
 	}
+	must(t, s.Close())
+	files, err := filepath.Glob(filepath.Join(o.Dir, "*"+segmentSuffix))
+	must(t, err)
+	if len(files) < 3 {
+		t.Fatalf("%d segments", len(files))
+	}
+	return o, files
+}
+
+func TestDamagedSealedSegments(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
-		o, files := prepare(t)
+		o, files := severalSegments(t)
 		must(t, os.Remove(files[1]))
 		wantDamage(t, o, files[1])
 	})
 	t.Run("shortened", func(t *testing.T) {
-		o, files := prepare(t)
+		o, files := severalSegments(t)
 		must(t, os.Truncate(files[1], 5000))
 		wantDamage(t, o, files[1])
 	})
 	t.Run("changed, without sidecar", func(t *testing.T) {
-		o, files := prepare(t)
+		o, files := severalSegments(t)
 		flip(t, files[1], 5000)
 		removeSidecars(t, o.Dir)
 		wantDamage(t, o, files[1])
 	})
 	t.Run("changed sidecar", func(t *testing.T) {
-		o, files := prepare(t)
+		o, files := severalSegments(t)
 		for _, f := range files[:2] {
 			flip(t, strings.TrimSuffix(f, segmentSuffix)+sidecarSuffix, 30)
 		}
@@ -226,18 +229,18 @@ func TestDamagedSealedSegments(t *testing.T) {
 		}
 	})
 	t.Run("format file missing", func(t *testing.T) {
-		o, _ := prepare(t)
+		o, _ := severalSegments(t)
 		path := filepath.Join(o.Dir, formatFile)
 		must(t, os.Remove(path))
 		wantDamage(t, o, path)
 	})
 	t.Run("newest segment without snapshot", func(t *testing.T) {
-		o, files := prepare(t)
+		o, files := severalSegments(t)
 		flip(t, files[len(files)-1], 30)
 		wantDamage(t, o, files[len(files)-1])
 	})
 	t.Run("interrupted roll", func(t *testing.T) {
-		o, files := prepare(t)
+		o, files := severalSegments(t)
 		info, err := os.Stat(files[len(files)-1])
 		must(t, err)
 		base, _ := parseSegmentName(filepath.Base(files[len(files)-1]))

@@ -179,25 +179,33 @@ func everyCall(s *Store, l *Log, p *producing) map[string]error {
 	return errs
 }
 
+var errBroken = errors.New("the disk is broken")
+
+func commitOf(s *Store, p *producing) error {
+	return s.EndTxn(context.Background(), "tx", p.p, true)
+}
+
+func sealOf(s *Store, _ *producing) error { return s.update(s.roll) }
+
+var failureCases = []struct {
+	name, op string
+	suffix   string
+	do       func(*Store, *producing) error
+	durable  bool // the transaction may be committed after all
+}{
+	{"write of a commit", "write", segmentSuffix, commitOf, false},
+	{"sync of a commit", "sync", segmentSuffix, commitOf, true},
+	{"sync when sealing", "sync", segmentSuffix, sealOf, false},
+	{"new segment", "open", segmentSuffix, sealOf, false},
+	{"directory of a new segment", "syncdir", "", sealOf, false},
+	{"sidecar", "write", sidecarSuffix, sealOf, false},
+	{"removal of a segment", "remove", segmentSuffix, func(s *Store, _ *producing) error {
+		return errors.Join(s.DeleteTopic(context.Background(), "garbage"), s.update(s.roll), s.Clean(context.Background()))
+	}, false},
+}
+
 func TestFailuresEndTheStore(t *testing.T) {
-	broken := errors.New("the disk is broken")
-	commit := func(s *Store, p *producing) error { return s.EndTxn(context.Background(), "tx", p.p, true) }
-	for _, tt := range []struct {
-		name, op string
-		suffix   string
-		do       func(*Store, *producing) error
-		durable  bool // the transaction may be committed after all
-	}{
-		{"write of a commit", "write", segmentSuffix, commit, false},
-		{"sync of a commit", "sync", segmentSuffix, commit, true},
-		{"sync when sealing", "sync", segmentSuffix, func(s *Store, _ *producing) error { return s.update(s.roll) }, false},
-		{"new segment", "open", segmentSuffix, func(s *Store, _ *producing) error { return s.update(s.roll) }, false},
-		{"directory of a new segment", "syncdir", "", func(s *Store, _ *producing) error { return s.update(s.roll) }, false},
-		{"sidecar", "write", sidecarSuffix, func(s *Store, _ *producing) error { return s.update(s.roll) }, false},
-		{"removal of a segment", "remove", segmentSuffix, func(s *Store, _ *producing) error {
-			return errors.Join(s.DeleteTopic(context.Background(), "garbage"), s.update(s.roll), s.Clean(context.Background()))
-		}, false},
-	} {
+	for _, tt := range failureCases {
 		t.Run(tt.name, func(t *testing.T) {
 			fs := newFaultFS()
 			o := quiet(t.TempDir())
@@ -213,12 +221,12 @@ func TestFailuresEndTheStore(t *testing.T) {
 			p.send(l, kv("a", "1"))
 			fs.set(func(op, name string) error {
 				if op == tt.op && strings.HasSuffix(name, tt.suffix) {
-					return broken
+					return errBroken
 				}
 				return nil
 			})
 			err = tt.do(s, p)
-			if !errors.Is(err, broken) || CodeOf(err) != CodeStorage {
+			if !errors.Is(err, errBroken) || CodeOf(err) != CodeStorage {
 				t.Fatalf("error: %v", err)
 			}
 			select {
@@ -228,11 +236,11 @@ func TestFailuresEndTheStore(t *testing.T) {
 			}
 			fs.set(nil)
 			for name, err := range everyCall(s, l, p) {
-				if !errors.Is(err, broken) || CodeOf(err) != CodeStorage {
+				if !errors.Is(err, errBroken) || CodeOf(err) != CodeStorage {
 					t.Errorf("%s after the failure: %v", name, err)
 				}
 			}
-			if err := s.Close(); !errors.Is(err, broken) {
+			if err := s.Close(); !errors.Is(err, errBroken) {
 				t.Fatalf("close: %v", err)
 			}
 			s = open(t, o)

@@ -301,21 +301,23 @@ func FuzzRecords(f *testing.F) {
 }
 
 func TestCompressionIsBounded(t *testing.T) {
-	zeros := make([]byte, maxInflated+1)
+	const limit = 1 << 20
 	for codec := codecGzip; codec <= codecZstd; codec++ {
-		small, err := deflate(codec, nil, zeros)
-		must(t, err)
-		if _, err := inflate(codec, small); err == nil {
-			t.Errorf("codec %d unfolds %d bytes to more than %d", codec, len(small), maxInflated)
+		for size, want := range map[int]error{limit: nil, limit + 1: errTooLarge} {
+			small, err := deflate(codec, nil, make([]byte, size))
+			must(t, err)
+			if got, err := inflate(codec, small, limit); !errors.Is(err, want) || err == nil && len(got) != size {
+				t.Errorf("codec %d: %d bytes unfold to %d, %v", codec, len(small), len(got), err)
+			}
 		}
 	}
-	if _, err := inflate(codecSnappy, append(append(bytes.Clone(xerialMagic), make([]byte, 8)...), 0xff, 0xff, 0xff, 0xff, 1)); err == nil {
+	if _, err := inflate(codecSnappy, append(append(bytes.Clone(xerialMagic), make([]byte, 8)...), 0xff, 0xff, 0xff, 0xff, 1), limit); err == nil {
 		t.Error("a block longer than the input is accepted")
 	}
 	block, err := deflate(codecSnappy, nil, []byte("java"))
 	must(t, err)
 	framed := append(append(bytes.Clone(xerialMagic), 0, 0, 0, 1, 0, 0, 0, 1), 0, 0, 0, byte(len(block)))
-	if got, err := inflate(codecSnappy, append(framed, block...)); err != nil || string(got) != "java" {
+	if got, err := inflate(codecSnappy, append(framed, block...), limit); err != nil || string(got) != "java" {
 		t.Errorf("framing of the Java clients: %q, %v", got, err)
 	}
 }

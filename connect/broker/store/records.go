@@ -23,7 +23,7 @@ type record struct {
 // eachRecord calls fn for each record of the batch in p, in order, until fn
 // returns false.
 func eachRecord(b batch, p []byte, fn func(record) bool) error {
-	rest, err := inflate(int(b.attributes&attrCodec), p[batchHeaderSize:])
+	rest, err := inflate(int(b.attributes&attrCodec), p[batchHeaderSize:], maxInflated)
 	if err != nil {
 		return err
 	}

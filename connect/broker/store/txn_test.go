@@ -191,13 +191,29 @@ func TestSequences(t *testing.T) {
 	if diff := cmp.Diff(want, l.Producers()); diff != "" {
 		t.Fatal(diff)
 	}
+}
+
+func TestEpochsAndSequenceWrap(t *testing.T) {
+	s := open(t, quiet(t.TempDir()))
+	l := topicOf(t, s, "t", 1, nil)[0]
+	p, err := s.InitProducer(context.Background(), "", 0, fresh)
+	must(t, err)
+	send := func(epoch int16, seq int32, records int) (int64, error) {
+		return l.Append(batchSpec{producer: Producer{p.ID, epoch}, seq: seq, recs: make([]rec, records)}.bytes())
+	}
+	_, err = send(0, math.MaxInt32-1, 3)
+	must(t, err)
+	_, err = send(0, 0, 1)
+	wantCode(t, err, CodeOutOfOrderSequence)
+	base, err := send(0, 1, 1)
+	must(t, err)
+	if again, err := send(0, math.MaxInt32-1, 3); again != 0 || base != 3 || err != nil {
+		t.Fatalf("repeat over the wrap: %d, %v", again, err)
+	}
 	_, err = send(1, 0, 1)
 	must(t, err)
-	_, err = send(0, 14, 1)
+	_, err = send(0, 2, 1)
 	wantCode(t, err, CodeInvalidProducerEpoch)
-	l.sessions[p.ID].recent[0] = sentBatch{math.MaxInt32 - 1, math.MaxInt32, 0}
-	_, err = send(1, 0, 1)
-	must(t, err)
 	next, err := s.InitProducer(context.Background(), "", 0, fresh)
 	must(t, err)
 	if next.ID <= p.ID {
