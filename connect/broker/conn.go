@@ -35,6 +35,10 @@ const (
 // closed.
 var errRequest = errors.New("malformed request")
 
+// errGone says that the client has closed its connection, or sent nothing for
+// too long, between two requests.
+var errGone = errors.New("client has gone")
+
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
 
 func takeBuffer() *[]byte { return buffers.Get().(*[]byte) }
@@ -82,7 +86,7 @@ type call struct {
 func (c *conn) serve(ctx context.Context) error {
 	for {
 		err := c.next(ctx)
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || ctx.Err() != nil {
+		if errors.Is(err, errGone) || ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
@@ -135,7 +139,7 @@ func (c *conn) readSize() (size int, key int16, err error) {
 	head, err := c.r.Peek(6)
 	if err != nil {
 		if len(head) == 0 {
-			return 0, 0, io.EOF
+			return 0, 0, errGone
 		}
 		return 0, 0, fmt.Errorf("read request size: %w", err)
 	}

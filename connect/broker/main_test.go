@@ -86,6 +86,10 @@ func createTopic(t testing.TB, cl *kgo.Client, topic string, partitions int32, c
 	must(t, err)
 	must(t, kerr.ErrorForCode(res.Topics[0].ErrorCode))
 	await(t, "the topic's leaders", func() bool { return leaders(t, cl, topic) == int(partitions) })
+	for p := range partitions {
+		// A real broker tells of leaders a moment before they lead.
+		await(t, "the leader to lead", func() bool { return endOffset(t, cl, topic, p, 0, -1).ErrorCode == 0 })
+	}
 }
 
 func leaders(t testing.TB, cl *kgo.Client, topic string) int {
@@ -131,7 +135,7 @@ func fetchErrors(fs kgo.Fetches) []error {
 	return errs
 }
 
-// ends returns start and end offset of partition 0, by the given isolation.
+// endOffset asks ListOffsets for one partition; ts -1 asks for the end.
 func endOffset(t testing.TB, cl *kgo.Client, topic string, partition int32, iso int8, ts int64) kmsg.ListOffsetsResponseTopicPartition {
 	t.Helper()
 	r := kmsg.NewPtrListOffsetsRequest()

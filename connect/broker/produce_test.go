@@ -69,14 +69,8 @@ func produceRaw(t testing.TB, cl *kgo.Client, topic string, partition int32, txn
 	rp.Partition, rp.Records = partition, records
 	rt.Partitions = append(rt.Partitions, rp)
 	r.Topics = append(r.Topics, rt)
-	var p kmsg.ProduceResponseTopicPartition
-	await(t, "a leader", func() bool {
-		// Version 12 and above belong to transactions without AddPartitionsToTxn.
-		p = ask[*kmsg.ProduceResponse](t, cl, r, 11).Topics[0].Partitions[0]
-		// A real broker tells of leaders a moment before they lead.
-		return p.ErrorCode != kerr.NotLeaderForPartition.Code
-	})
-	return p
+	// Version 12 and above belong to transactions without AddPartitionsToTxn.
+	return ask[*kmsg.ProduceResponse](t, cl, r, 11).Topics[0].Partitions[0]
 }
 
 // capped limits the version that a client may choose.
