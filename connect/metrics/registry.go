@@ -3,7 +3,9 @@
 package metrics
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -12,81 +14,104 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Registry holds the counters of all tasks and shows them. It is safe for
-// concurrent use.
+// Registry holds the counters of all tasks of a worker. It is safe for concurrent use.
 type Registry struct {
-	prom *prometheus.Registry
-
 	mu    sync.Mutex
-	tasks map[taskKey]*Task
+	tasks map[taskID]*Task
+	prom  *prometheus.Registry
 }
 
-type taskKey struct {
+type taskID struct {
 	connector string
 	task      int
 }
 
-// NewRegistry makes a registry that also shows the process and the Go runtime.
+// NewRegistry makes a registry without tasks, which also shows the process itself.
 func NewRegistry() *Registry {
-	r := &Registry{prom: prometheus.NewRegistry(), tasks: map[taskKey]*Task{}}
+	r := &Registry{tasks: map[taskID]*Task{}, prom: prometheus.NewRegistry()}
 	r.prom.MustRegister(r, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
-// Task returns the counters of a task, the same ones at every call, so that they
-// outlive its restarts.
+// Task returns the counters of a task, which it makes at the first call. They go on
+// over restarts of the task.
 func (r *Registry) Task(connector string, task int) *Task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := taskKey{connector, task}
-	if r.tasks[k] == nil {
-		r.tasks[k] = &Task{}
+	id := taskID{connector, task}
+	if r.tasks[id] == nil {
+		r.tasks[id] = &Task{}
 	}
-	return r.tasks[k]
+	return r.tasks[id]
 }
 
-// Remove forgets the tasks of a connector.
+// Remove forgets all tasks of a connector that was deleted.
 func (r *Registry) Remove(connector string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k := range r.tasks {
-		if k.connector == connector {
-			delete(r.tasks, k)
+	for id := range r.tasks {
+		if id.connector == connector {
+			delete(r.tasks, id)
 		}
 	}
 }
 
-// Handler serves the metrics in Prometheus' form.
+// Handler serves all metrics in Prometheus' text form.
 func (r *Registry) Handler() http.Handler {
 	return promhttp.HandlerFor(r.prom, promhttp.HandlerOpts{})
 }
 
-// Describe sends nothing: which tasks there are changes.
-func (r *Registry) Describe(chan<- *prometheus.Desc) {}
-
-// Collect reads the counters as they are.
-func (r *Registry) Collect(out chan<- prometheus.Metric) {
-	r.mu.Lock()
-	tasks := make(map[taskKey]*Task, len(r.tasks))
-	for k, t := range r.tasks {
-		tasks[k] = t
+// Describe implements prometheus.Collector.
+func (r *Registry) Describe(out chan<- *prometheus.Desc) {
+	for i := range table {
+		out <- table[i].desc
 	}
-	r.mu.Unlock()
-	for k, t := range tasks {
-		labels := []string{k.connector, strconv.Itoa(k.task)}
-		for i := range table {
-			m := &table[i]
-			out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.read(t), labels...)
-		}
-		for _, s := range states {
-			out <- prometheus.MustNewConstMetric(statusDesc, prometheus.GaugeValue, boolean(t.State() == s), append(labels, string(s))...)
-		}
+	for i := range connectorTable {
+		out <- connectorTable[i].desc
 	}
+	out <- statusDesc
+	out <- connectorCount
+	out <- taskCount
 }
 
-func boolean(b bool) float64 {
-	if b {
-		return 1
+// Collect implements prometheus.Collector.
+func (r *Registry) Collect(out chan<- prometheus.Metric) {
+	tasks := r.snapshot()
+	byConnector := map[string][]*Task{}
+	for _, t := range tasks {
+		labels := []string{t.id.connector, strconv.Itoa(t.id.task)}
+		for i := range table {
+			if m := &table[i]; m.of == anyTask || m.of == t.Kind() {
+				out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(t.Task), labels...)
+			}
+		}
+		out <- prometheus.MustNewConstMetric(statusDesc, prometheus.GaugeValue, 1, append(labels, string(t.State()))...)
+		byConnector[t.id.connector] = append(byConnector[t.id.connector], t.Task)
 	}
-	return 0
+	for name, list := range byConnector {
+		for i := range connectorTable {
+			m := &connectorTable[i]
+			out <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, m.count(list), name)
+		}
+	}
+	out <- prometheus.MustNewConstMetric(connectorCount, prometheus.GaugeValue, float64(len(byConnector)))
+	out <- prometheus.MustNewConstMetric(taskCount, prometheus.GaugeValue, float64(len(tasks)))
+}
+
+type namedTask struct {
+	id taskID
+	*Task
+}
+
+func (r *Registry) snapshot() []namedTask {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]namedTask, 0, len(r.tasks))
+	for id, t := range r.tasks {
+		out = append(out, namedTask{id, t})
+	}
+	slices.SortFunc(out, func(a, b namedTask) int {
+		return cmp.Or(cmp.Compare(a.id.connector, b.id.connector), a.id.task-b.id.task)
+	})
+	return out
 }

@@ -37,6 +37,8 @@ type Task struct {
 	// Skipped records that tolerance let go, Retries repeated operations, Logged log
 	// lines about records, ErrorRecords records written to the error topic.
 	Errors, Failures, Skipped, Retries, Logged, ErrorRecords atomic.Int64
+	// ErrorRecordFailures counts records that the error topic did not take.
+	ErrorRecordFailures atomic.Int64
 	// LastError is when the last error happened, in milliseconds since the epoch.
 	LastError atomic.Int64
 	// Lag is the largest number of records that a partition of a topics input is
@@ -47,7 +49,14 @@ type Task struct {
 	UnitRecordsMin, UnitRecordsMax atomic.Int64
 
 	state atomic.Value
+	kind  atomic.Int32
 }
+
+// SetKind says whether the task is of a source or of a sink.
+func (t *Task) SetKind(k Kind) { t.kind.Store(int32(k)) }
+
+// Kind returns what SetKind recorded.
+func (t *Task) Kind() Kind { return Kind(t.kind.Load()) }
 
 // SetState records the task's state for the next scrape.
 func (t *Task) SetState(s State) {

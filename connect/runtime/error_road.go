@@ -88,6 +88,7 @@ func (e *errorRoad) take(s *stages, r *connect.Record, f *failure, o origin, u *
 	}
 	if e.topic != "" {
 		if wf := e.write(u, e.record(u, r, f, &o)); wf != nil {
+			e.m.ErrorRecordFailures.Add(1)
 			e.log.Error("a record could not be written to the error topic", "topic", e.topic, "error", wf.err)
 			re.Err = errors.Join(re.Err, wf.err)
 			return re

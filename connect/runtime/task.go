@@ -35,6 +35,11 @@ func NewTask(o TaskOptions) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	kind := metrics.Source
+	if p.sink != nil {
+		kind = metrics.Sink
+	}
+	o.Metrics.SetKind(kind)
 	return &Task{o: o, p: p}, nil
 }
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"flag"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// scrape returns the lines of kafka_connect_ metrics.
+func scrape(t *testing.T, r *Registry) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	var out strings.Builder
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.Contains(line, "kafka_connect_") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
+}
+
+func filled() *Registry {
+	r := NewRegistry()
+	source := r.Task("carts", 0)
+	source.SetKind(Source)
+	source.SetState(Running)
+	source.Polled.Add(10)
+	source.Written.Add(8)
+	source.Active.Add(2)
+	Observe(&source.Commits, &source.CommitNanos, &source.CommitMaxNanos, int64(2*time.Millisecond))
+	Observe(&source.Commits, &source.CommitNanos, &source.CommitMaxNanos, int64(4*time.Millisecond))
+	sink := r.Task("print", 1)
+	sink.SetKind(Sink)
+	sink.SetState(Failed)
+	sink.Lag.Store(7)
+	sink.Errors.Add(3)
+	return r
+}
+
+func TestScrape(t *testing.T) {
+	got := scrape(t, filled())
+	golden := filepath.Join("testdata", "scrape.txt")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the scrape differs from %s; got\n%s", golden, got)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	r := filled()
+	r.Remove("carts")
+	if got := scrape(t, r); strings.Contains(got, "carts") || !strings.Contains(got, `connector="print"`) {
+		t.Errorf("after the removal:\n%s", got)
+	}
+}
+
+func TestTaskIsKeptOverRestarts(t *testing.T) {
+	r := NewRegistry()
+	r.Task("a", 0).Polled.Add(1)
+	r.Task("a", 0).Polled.Add(1)
+	if n := r.Task("a", 0).Polled.Load(); n != 2 {
+		t.Errorf("polled is %d, want 2", n)
+	}
+	if s := r.Task("a", 0).State(); s != Unassigned {
+		t.Errorf("the state is %q", s)
+	}
+}
