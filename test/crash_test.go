@@ -134,11 +134,18 @@ func TestKilledAtNamedPoints(t *testing.T) {
 // it does. A daemon that is still alive from before is killed first.
 func killAt(t *testing.T, d *harness.Daemon, j job, r *rand.Rand, point string) {
 	t.Helper()
+	nth := 1 + r.IntN(4)
+	switch {
+	case point == "during-restore":
+		prepareRestore(d, j)
+	case point == "first-record":
+		nth = 1 // it is passed once in the life of a task
+	}
 	if d.Running() {
 		j.feed(5)
 		d.Kill()
 	}
-	d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", point, 1+r.IntN(4)))
+	d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", point, nth))
 	d.Launch()
 	feedAt := time.Now()
 	harness.Eventually(t, "the daemon kills itself at "+point, func() error {
@@ -151,6 +158,16 @@ func killAt(t *testing.T, d *harness.Daemon, j job, r *rand.Rand, point string) 
 		}
 		return fmt.Errorf("it is still there")
 	})
+}
+
+// prepareRestore leaves state behind that has to be restored.
+func prepareRestore(d *harness.Daemon, j job) {
+	if !d.Running() {
+		d.SetEnv()
+		d.Start()
+	}
+	j.feed(20)
+	j.check()
 }
 
 func TestKilledAtRandom(t *testing.T) {

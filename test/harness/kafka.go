@@ -247,7 +247,7 @@ func (d *Daemon) Produce(topic string, records ...Record) {
 
 // TryProduce is Produce for a broker that may be away; it gives up after seconds.
 func (d *Daemon) TryProduce(topic string, records ...Record) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(d.Kafka), kgo.AllowAutoTopicCreation(), kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.MetadataMinAge(50*time.Millisecond))
