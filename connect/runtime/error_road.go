@@ -127,7 +127,7 @@ func (e *errorRoad) text(r *connect.Record, o *origin) string {
 // record makes the record for the error topic: the raw bytes if the input supplied
 // them, else what the converter makes of the value, else JSON.
 func (e *errorRoad) record(u *unit, r *connect.Record, f *failure, o *origin) kafka.Record {
-	out := kafka.Record{Timestamp: r.Timestamp, Key: o.rawKey, Value: o.rawValue, Headers: o.headers}
+	out := kafka.Record{Timestamp: r.Timestamp, Key: copied(u, o.rawKey), Value: copied(u, o.rawValue), Headers: o.headers}
 	if out.Timestamp == connect.NoTimestamp {
 		out.Timestamp = wall(e.now)
 	}
@@ -141,6 +141,14 @@ func (e *errorRoad) record(u *unit, r *connect.Record, f *failure, o *origin) ka
 		out.Headers = append(out.Headers[:len(out.Headers):len(out.Headers)], e.context(r, f, o)...)
 	}
 	return out
+}
+
+// copied makes bytes of the input part of the unit.
+func copied(u *unit, b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return u.scratch.keep(append(u.scratch.tail(), b...))
 }
 
 // encoded is a value by the connector's converter, or as JSON where that fails.

@@ -293,7 +293,7 @@ func (r *sourceRoad) fill(ctx context.Context, b *held) error {
 	if err == nil {
 		r.unit.progress(n, b.Progress)
 		r.ends = b.EndsTransaction
-		if r.onlyOffsets() {
+		if r.letsGo() {
 			r.unit.compact(r.task.Position, r.free.release)
 		}
 		err = r.storeError()
@@ -302,24 +302,40 @@ func (r *sourceRoad) fill(ctx context.Context, b *held) error {
 	return err
 }
 
+// manySources is from how many source partitions on it costs more to ask for their
+// positions after each batch than to hold the batches.
+const manySources = 16
+
+// letsGo reports that the unit can do without its batches: nothing of their memory
+// is part of the output, which is encoded already. They are used again while they
+// are still in the processor's caches.
+func (r *sourceRoad) letsGo() bool {
+	return r.onlyOffsets() || !r.w.passKey && !r.w.passVal && len(r.unit.sources) <= manySources
+}
+
 // records runs the records of a batch and returns the batch's number in the unit
 // that is open at the end.
 func (r *sourceRoad) records(ctx context.Context, b *held) (int32, error) {
 	u := r.unit
 	n := u.hold(b)
+	dropped := 0
 	for i := range b.Records {
-		before := len(r.unit.journal) - r.unit.errors
+		journal, errs := len(u.journal), u.errors
 		err := r.record(ctx, &b.Batch, i)
 		if r.unit != u { // committed up to here during a retry
-			u, before = r.unit, 0
+			u, journal, errs = r.unit, 0, 0
 			n = u.hold(b)
 		}
-		u.written += len(u.journal) - u.errors - before
+		if len(u.journal) == journal {
+			dropped++
+		}
+		u.written += len(u.journal) - journal - (u.errors - errs)
 		if err != nil {
 			return n, err
 		}
 		u.done(n, b, i)
 	}
+	r.m.Dropped.Add(int64(dropped))
 	if late := r.chain.late; late > 0 {
 		r.m.Late.Add(late)
 		r.chain.late = 0

@@ -13,7 +13,7 @@ type units struct {
 }
 
 // pooled bounds what is kept: one batch being filled, one under way, one to spare.
-const pooled = 3
+const pooled = 4
 
 // batch returns an empty batch, held by the caller, with the limits of a poll.
 func (f *units) batch(w *WorkerSettings) *held {

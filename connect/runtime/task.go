@@ -50,7 +50,7 @@ const (
 	defaultRefresh = 5 * time.Second
 	defaultBatch   = 512 << 10
 	defaultRecords = 8192
-	defaultUnit    = 16 << 20
+	defaultUnit    = 8 << 20
 )
 
 func (o *TaskOptions) setDefaults() {

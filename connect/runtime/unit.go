@@ -174,7 +174,7 @@ func (u *unit) release(free func(*held)) {
 }
 
 // unitKeep bounds the records of one target that a unit keeps memory for.
-const unitKeep = 1 << 16
+const unitKeep = 1 << 17
 
 // reset makes the unit ready for its next use.
 func (u *unit) reset() {
