@@ -84,7 +84,10 @@ func findLog(s *store.Store, topic string, p *kmsg.FetchRequestTopicPartition) (
 	if !ok {
 		return nil, kerr.UnknownTopicOrPartition
 	}
-	return l, checkEpoch(p.CurrentLeaderEpoch)
+	if err := checkEpoch(p.CurrentLeaderEpoch); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // checkEpoch verifies the leader epoch that a client believes in: there is only
@@ -129,7 +132,7 @@ func (j *fetchJob) read() bool {
 	for i := range j.parts {
 		p := &j.parts[i]
 		p.from = len(j.records)
-		if p.log != nil && (p.err == nil || p.got.HighWatermark >= 0) {
+		if p.log != nil {
 			room := max(0, min(int(p.want.PartitionMaxBytes), limit-len(j.records)))
 			if limit > len(j.records) && room == 0 {
 				room = 1 // at least one batch makes progress
@@ -195,7 +198,7 @@ func (c *conn) sendRecords(q *call, j *fetchJob, cuts []int) error {
 // encode appends the answer for a partition up to the size of its records.
 func (p *fetchPart) encode(e *encoder, version int16) {
 	f := p.got
-	if p.err != nil && f.HighWatermark == 0 && f.LogStart == 0 {
+	if p.log == nil {
 		f.HighWatermark, f.LastStable, f.LogStart = -1, -1, -1
 	}
 	e.int32(p.want.Partition)
