@@ -51,15 +51,7 @@ func TestOffsetsExpire(t *testing.T) {
 	}
 	commit("busy")
 	commit("idle")
-	joined := b.groups.Join(ctx, group.JoinRequest{
-		Group: "busy", ProtocolType: "connect", Protocols: []group.Protocol{{Name: "p"}}, SessionTimeout: 30 * time.Minute,
-	})
-	if joined.Err != nil {
-		t.Fatal(joined.Err)
-	}
-	if res := b.groups.Sync(ctx, group.SyncRequest{Group: "busy", MemberID: joined.MemberID, Generation: joined.Generation}); res.Err != nil {
-		t.Fatal(res.Err)
-	}
+	member := joinBusy(t, b)
 	const day = 24 * 60 * 60 * 1000
 	// Time passes for the expiry alone: the member sends its heartbeats.
 	pass := func(days int64) {
@@ -69,7 +61,7 @@ func TestOffsetsExpire(t *testing.T) {
 			if len(b.groups.Describe("busy").Members) == 0 {
 				continue
 			}
-			if err := b.groups.Heartbeat("busy", joined.MemberID, nil, joined.Generation); err != nil {
+			if err := b.groups.Heartbeat("busy", member.MemberID, nil, member.Generation); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,7 +75,7 @@ func TestOffsetsExpire(t *testing.T) {
 	if got := left(); len(got) != 2 || got[0] != "busy" || got[1] != "renewed" {
 		t.Errorf("after 8 days %v are left", got)
 	}
-	errs, err := b.groups.Leave("busy", []group.Leaver{{MemberID: joined.MemberID}})
+	errs, err := b.groups.Leave("busy", []group.Leaver{{MemberID: member.MemberID}})
 	if err != nil || errs[0] != nil {
 		t.Fatal(err, errs)
 	}
@@ -96,6 +88,22 @@ func TestOffsetsExpire(t *testing.T) {
 	if got := left(); len(got) != 0 || len(b.groups.List()) != 0 {
 		t.Errorf("in the end %v and %v are left", got, b.groups.List())
 	}
+}
+
+// joinBusy makes the one member of the group "busy".
+func joinBusy(t *testing.T, b *Broker) group.JoinResult {
+	t.Helper()
+	joined := b.groups.Join(t.Context(), group.JoinRequest{
+		Group: "busy", ProtocolType: "connect", Protocols: []group.Protocol{{Name: "p"}}, SessionTimeout: 30 * time.Minute,
+	})
+	if joined.Err != nil {
+		t.Fatal(joined.Err)
+	}
+	synced := b.groups.Sync(t.Context(), group.SyncRequest{Group: "busy", MemberID: joined.MemberID, Generation: joined.Generation})
+	if synced.Err != nil {
+		t.Fatal(synced.Err)
+	}
+	return joined
 }
 
 // brittle is a file layer whose syncs fail on request.

@@ -119,7 +119,6 @@ type groupHandler struct {
 	values []string
 	limit  int
 	enough chan struct{}
-	once   sync.Once
 }
 
 func newGroupHandler(limit int) *groupHandler {
@@ -251,10 +250,10 @@ func TestSaramaAdmin(t *testing.T) {
 	must(t, admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 2, ReplicationFactor: 1, ConfigEntries: map[string]*string{"cleanup.policy": &compact}}, false))
 	await(t, "the topic in the list", func() bool { l, err := admin.ListTopics(); must(t, err); return l[topic].NumPartitions == 2 })
 
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+	described, err := admin.DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic}}, sarama.DescribeConfigsOptions{})
 	must(t, err)
 	policy := ""
-	for _, e := range entries {
+	for _, e := range described[0].Configs {
 		if e.Name == "cleanup.policy" {
 			policy = e.Value
 		}

@@ -101,12 +101,7 @@ func (g *group) choose() string {
 	return best
 }
 
-// remove takes a member out of the group, which begins a rebalance.
-func (g *group) remove(m *member, now time.Time) {
-	g.take(m)
-	g.changed(now)
-}
-
+// take takes a member out of the group; the caller goes on with changed.
 func (g *group) take(m *member) {
 	m.dismiss(kerr.UnknownMemberID)
 	g.members = slices.DeleteFunc(g.members, func(o *member) bool { return o == m })
