@@ -15,7 +15,17 @@ import (
 // nothing which was committed before the call can be missing. It returns the offsets
 // behind what was read.
 func (c *Cluster) Replay(ctx context.Context, topic string, partitions []int32, from map[int32]int64, fn func(p int32, r *Record) error) (map[int32]int64, error) {
-	ends, err := c.ListOffsets(ctx, topic, partitions, Latest, ReadUncommitted)
+	return c.replay(ctx, topic, partitions, from, ReadUncommitted, fn)
+}
+
+// ReplayStable is Replay up to the last stable offsets: it waits for nobody's
+// transaction, and may miss what was committed behind one that is still open.
+func (c *Cluster) ReplayStable(ctx context.Context, topic string, partitions []int32, from map[int32]int64, fn func(p int32, r *Record) error) (map[int32]int64, error) {
+	return c.replay(ctx, topic, partitions, from, ReadCommitted, fn)
+}
+
+func (c *Cluster) replay(ctx context.Context, topic string, partitions []int32, from map[int32]int64, until Isolation, fn func(p int32, r *Record) error) (map[int32]int64, error) {
+	ends, err := c.ListOffsets(ctx, topic, partitions, Latest, until)
 	if err != nil {
 		return nil, err
 	}
