@@ -5,6 +5,7 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,7 +51,7 @@ func decodeCreate(r *http.Request) (createRequest, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&body); err != nil {
-		return out, fmt.Errorf("read the request: %w (the members are name, config and initial_state)", err)
+		return out, fmt.Errorf("read the request: %w (the members are name, config and initial_state)", plainly(err))
 	}
 	if body.Config == nil {
 		return out, fmt.Errorf("the request has no config")
@@ -93,9 +94,22 @@ func decodeMembers(r *http.Request) (map[string]json.RawMessage, error) {
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
-		return nil, fmt.Errorf("read the request: %w", err)
+		return nil, fmt.Errorf("read the request: %w", plainly(err))
 	}
 	return members, nil
+}
+
+// plainly tells of a wrong type without the names of types of the program.
+func plainly(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &wrong):
+		return err
+	case wrong.Field == "":
+		return fmt.Errorf("a JSON object is needed, it is %s", wrong.Value)
+	default:
+		return fmt.Errorf("%s cannot be %s", wrong.Field, wrong.Value)
+	}
 }
 
 // configOf turns members into strings; null is a mistake of the configuration.

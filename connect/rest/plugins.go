@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/connectd/connectd/connect"
-	"github.com/connectd/connectd/connect/runtime"
 	"github.com/connectd/connectd/connect/worker"
 )
 
@@ -73,29 +72,9 @@ func (s *Server) listPlugins(_ context.Context, _ Herder, r *http.Request) (any,
 // pluginConfig describes the keys of a plugin: its own first, then the framework's.
 func (s *Server) pluginConfig(_ context.Context, _ Herder, r *http.Request) (any, error) {
 	name := r.PathValue("plugin")
-	keys, ok := s.keysOf(name)
+	keys, ok := worker.PluginKeys(s.o.Plugins, name)
 	if !ok {
 		return nil, &worker.Problem{Status: http.StatusNotFound, Message: "Unknown plugin " + name + "."}
 	}
 	return worker.Describe(keys), nil
-}
-
-func (s *Server) keysOf(name string) ([]connect.ConfigKey, bool) {
-	p := s.o.Plugins
-	if c := p.Sink(name); c != nil {
-		return append(append([]connect.ConfigKey(nil), c.Config.Keys()...), runtime.ConnectorKeys(connect.KindSink).Keys()...), true
-	}
-	if c := p.Source(name); c != nil {
-		return append(append([]connect.ConfigKey(nil), c.Config.Keys()...), runtime.ConnectorKeys(connect.KindSource).Keys()...), true
-	}
-	if t := p.Transform(name); t != nil {
-		return t.Config.Keys(), true
-	}
-	if t := p.Predicate(name); t != nil {
-		return t.Config.Keys(), true
-	}
-	if c := p.Converter(name); c != nil {
-		return c.Config.Keys(), true
-	}
-	return nil, false
 }

@@ -134,6 +134,10 @@ func (c *connector) reconcile(s topics.ConnectorState) {
 		return
 	}
 	c.failed, c.retryAt = nil, time.Time{}
+	if c.paused && s.Tasks == nil {
+		c.tell() // created as paused: it is planned when it is resumed
+		return
+	}
 	if err := c.plan(s); err != nil {
 		c.fail(err)
 		return
@@ -244,7 +248,7 @@ func (c *connector) taskConfigs() ([]map[string]string, error) {
 	}
 	for i := range tasks {
 		tasks[i] = c.w.o.Providers.Unresolve(tasks[i], c.config, c.resolved)
-		tasks[i]["task.class"] = c.config["connector.class"] + "Task"
+		tasks[i]["task.class"] = c.w.taskClass(c.config["connector.class"])
 	}
 	return tasks, nil
 }

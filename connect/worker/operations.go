@@ -88,7 +88,7 @@ func (w *Worker) check(config map[string]string) error {
 	if err != nil {
 		return badRequest("%v", err)
 	}
-	infos, err := Validate(w.o.Plugins, w.o.Override, resolved)
+	infos, err := validate(w.o.Plugins, w.o.Override, w.o.Settings.Converters, resolved)
 	if err != nil {
 		return err
 	}
@@ -326,7 +326,7 @@ func (w *Worker) Validate(_ context.Context, plugin string, config map[string]st
 	if err != nil {
 		return nil, badRequest("%v", err)
 	}
-	infos, err := Validate(w.o.Plugins, w.o.Override, resolved)
+	infos, err := validate(w.o.Plugins, w.o.Override, w.o.Settings.Converters, resolved)
 	var p *Problem
 	if errors.As(err, &p) {
 		return nil, internal("org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", p.Message)

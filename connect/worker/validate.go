@@ -65,33 +65,40 @@ func (i *ConfigInfos) Errors() []string {
 
 // validation collects the keys that concern one configuration.
 type validation struct {
-	props map[string]string
-	infos ConfigInfos
-	index map[string]int
-	known []string // prefixes and names that something declares
+	plugins *connect.Plugins
+	worker  map[string]string // the worker's converters
+	props   map[string]string
+	infos   ConfigInfos
+	index   map[string]int
+	known   []string // prefixes and names that something declares
 }
 
 // Validate checks a configuration as a whole, offline. An error is about the request;
 // what is wrong with the configuration stands in the answer.
 func Validate(plugins *connect.Plugins, policy OverridePolicy, props map[string]string) (*ConfigInfos, error) {
+	return validate(plugins, policy, nil, props)
+}
+
+// validate is Validate where the converters of a worker are known.
+func validate(plugins *connect.Plugins, policy OverridePolicy, converters, props map[string]string) (*ConfigInfos, error) {
 	class, ok := props["connector.class"]
 	if !ok || strings.TrimSpace(class) == "" {
 		return nil, badRequest("Connector config %s contains no connector type", javaMap(props))
 	}
-	v := &validation{props: props, index: map[string]int{}}
+	v := &validation{plugins: plugins, worker: converters, props: props, index: map[string]int{}}
 	v.infos.Name, v.infos.Groups, v.infos.Configs = class, []string{}, []ConfigInfo{}
 	kind, info := findConnector(plugins, class)
 	if info == nil {
 		return nil, badRequest("%s", unknownConnector(plugins, class))
 	}
 	framework := runtime.ConnectorKeys(kind)
-	v.declare(framework.Keys(), "", true)
+	v.declare(v.frameworkKeys(kind, info), "", true)
 	v.checkFramework(kind)
+	v.chain(plugins)
 	v.declare(info.Config.Keys(), "", false)
 	if cfg, errs := info.Config.Parse(props); len(errs) == 0 && info.Validate != nil {
 		v.addErrors(info.Validate(cfg), "")
 	}
-	v.chain(plugins)
 	v.converters(plugins)
 	v.overrides(policy)
 	v.topicCreation(kind)
@@ -141,9 +148,16 @@ func (v *validation) declare(keys []connect.ConfigKey, prefix string, groups boo
 	if prefix != "" {
 		local = connect.WithPrefix(v.props, prefix)
 	}
+	v.declareIn(local, keys, prefix, groups)
+}
+
+func (v *validation) declareIn(local map[string]string, keys []connect.ConfigKey, prefix string, groups bool) {
 	_, errs := connect.Define(keys...).Parse(local)
+	place := map[string]int{}
 	for i := range keys {
 		k := &keys[i]
+		order := place[k.Group]
+		place[k.Group]++
 		if groups && k.Group != "" && !slices.Contains(v.infos.Groups, k.Group) {
 			v.infos.Groups = append(v.infos.Groups, k.Group)
 		}
@@ -151,14 +165,14 @@ func (v *validation) declare(keys []connect.ConfigKey, prefix string, groups boo
 			continue
 		}
 		v.index[prefix+k.Name] = len(v.infos.Configs)
-		v.infos.Configs = append(v.infos.Configs, ConfigInfo{define(k, prefix), value(k, prefix, local)})
+		v.infos.Configs = append(v.infos.Configs, ConfigInfo{define(k, prefix, order), value(k, prefix, local)})
 		v.known = append(v.known, prefix+k.Name)
 	}
 	v.addErrors(errs, prefix)
 }
 
-// define describes a key.
-func define(k *connect.ConfigKey, prefix string) *Definition {
+// define describes a key that stands at this place of its group.
+func define(k *connect.ConfigKey, prefix string, place int) *Definition {
 	d := &Definition{
 		Name: prefix + k.Name, Type: string(k.Type), Required: k.Required, Importance: string(k.Importance), Documentation: k.Doc,
 		Order: k.Order, Width: k.Width, DisplayName: k.DisplayName, Dependents: k.Dependents,
@@ -167,10 +181,13 @@ func define(k *connect.ConfigKey, prefix string) *Definition {
 		def := k.Default
 		d.Default = &def
 	}
-	if k.Group != "" {
-		d.Group = &k.Group
-	} else {
+	switch {
+	case k.Group == "":
 		d.Order = -1
+	case k.Order == 0:
+		d.Group, d.Order = &k.Group, place
+	default:
+		d.Group = &k.Group
 	}
 	if d.Importance == "" {
 		d.Importance = string(connect.ImportanceMedium)
@@ -208,6 +225,9 @@ func value(k *connect.ConfigKey, prefix string, local map[string]string) ConfigV
 // addErrors puts mistakes to their keys; those of undeclared keys get an entry.
 func (v *validation) addErrors(errs connect.ConfigErrors, prefix string) {
 	for _, e := range errs {
+		if i, ok := v.index[prefix+e.Key]; ok && e.Text == "" && v.isList(i) {
+			e.Value = "[" + strings.Join(list(e.Value), ", ") + "]"
+		}
 		text := e.Error()
 		if prefix != "" && e.Text != "" {
 			text = strings.Replace(text, `"`+e.Key+`"`, `"`+prefix+e.Key+`"`, 1)
@@ -218,6 +238,11 @@ func (v *validation) addErrors(errs connect.ConfigErrors, prefix string) {
 		}
 		v.add(prefix+e.Key, text)
 	}
+}
+
+func (v *validation) isList(i int) bool {
+	d := v.infos.Configs[i].Definition
+	return d != nil && d.Type == string(connect.TypeConfigList)
 }
 
 func (v *validation) add(key, text string) {
@@ -286,8 +311,10 @@ func javaMap(props map[string]string) string {
 // Describe describes keys as GET /connector-plugins/{plugin}/config does.
 func Describe(keys []connect.ConfigKey) []*Definition {
 	out := make([]*Definition, len(keys))
+	place := map[string]int{}
 	for i := range keys {
-		out[i] = define(&keys[i], "")
+		out[i] = define(&keys[i], "", place[keys[i].Group])
+		place[keys[i].Group]++
 	}
 	return out
 }

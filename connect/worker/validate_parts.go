@@ -11,47 +11,38 @@ import (
 
 // chain checks the transforms and predicates that the configuration names.
 func (v *validation) chain(plugins *connect.Plugins) {
-	for _, alias := range list(v.props["transforms"]) {
+	for _, alias := range uniqueList(v.props["transforms"]) {
 		prefix := "transforms." + alias + "."
-		v.declare(runtime.TransformKeys(alias), "", true)
-		class := v.props[prefix+"type"]
-		if class == "" {
-			continue
+		var info *connect.PluginInfo
+		if p := plugins.Transform(v.props[prefix+"type"]); p != nil {
+			info = &p.PluginInfo
 		}
-		p := plugins.Transform(class)
-		if p == nil {
-			v.add(prefix+"type", missingClass(class, prefix+"type", transformNames(plugins)))
-			v.known = append(v.known, prefix)
-			continue
+		v.part(info, prefix, partKeys(runtime.TransformKeys(alias), prefix, "Transformation", alias, info, transformClasses(plugins)), transformNames(plugins))
+		if info != nil {
+			v.guard(prefix)
 		}
-		v.part(&p.PluginInfo, prefix, "Transforms: "+alias)
-		v.guard(prefix)
 	}
-	for _, alias := range list(v.props["predicates"]) {
+	for _, alias := range uniqueList(v.props["predicates"]) {
 		prefix := "predicates." + alias + "."
-		v.declare(runtime.PredicateKeys(alias), "", true)
-		class := v.props[prefix+"type"]
-		if class == "" {
-			continue
+		var info *connect.PluginInfo
+		if p := plugins.Predicate(v.props[prefix+"type"]); p != nil {
+			info = &p.PluginInfo
 		}
-		p := plugins.Predicate(class)
-		if p == nil {
-			v.add(prefix+"type", missingClass(class, prefix+"type", predicateNames(plugins)))
-			v.known = append(v.known, prefix)
-			continue
-		}
-		v.part(&p.PluginInfo, prefix, "Predicates: "+alias)
+		v.part(info, prefix, partKeys(runtime.PredicateKeys(alias), prefix, "Predicate", alias, info, predicateClasses(plugins)), predicateNames(plugins))
 	}
 }
 
-// part declares the keys of a transform or predicate under its prefix and group, and
+// part declares the keys of a transform or predicate, nil for an unknown class, and
 // checks its rules across keys.
-func (v *validation) part(info *connect.PluginInfo, prefix, group string) {
-	keys := append([]connect.ConfigKey(nil), info.Config.Keys()...)
-	for i := range keys {
-		keys[i].Group = group
-	}
+func (v *validation) part(info *connect.PluginInfo, prefix string, keys []connect.ConfigKey, names []string) {
 	v.declare(keys, prefix, true)
+	if info == nil {
+		v.known = append(v.known, prefix)
+		if class := v.props[prefix+"type"]; class != "" {
+			v.add(prefix+"type", missingClass(class, prefix+"type", names))
+		}
+		return
+	}
 	cfg, errs := info.Config.Parse(connect.WithPrefix(v.props, prefix))
 	if len(errs) == 0 && info.Validate != nil {
 		v.addErrors(info.Validate(cfg), prefix)
@@ -88,18 +79,28 @@ func missingClass(class, key string, known []string) string {
 	return e.Error()
 }
 
-func transformNames(p *connect.Plugins) (names []string) {
+func transformClasses(p *connect.Plugins) (classes []string) {
 	for i := range p.Transforms {
-		names = append(names, connect.SimpleName(p.Transforms[i].Class))
+		classes = append(classes, p.Transforms[i].Class)
 	}
-	return names
+	return classes
 }
 
-func predicateNames(p *connect.Plugins) (names []string) {
+func predicateClasses(p *connect.Plugins) (classes []string) {
 	for i := range p.Predicates {
-		names = append(names, connect.SimpleName(p.Predicates[i].Class))
+		classes = append(classes, p.Predicates[i].Class)
 	}
-	return names
+	return classes
+}
+
+func transformNames(p *connect.Plugins) []string { return simpleNames(transformClasses(p)) }
+func predicateNames(p *connect.Plugins) []string { return simpleNames(predicateClasses(p)) }
+
+func simpleNames(classes []string) []string {
+	for i := range classes {
+		classes[i] = connect.SimpleName(classes[i])
+	}
+	return classes
 }
 
 func converterNames(p *connect.Plugins) (names []string) {
@@ -129,11 +130,21 @@ func (v *validation) converters(plugins *connect.Plugins) {
 			v.add(key, connect.ConfigError{Key: key, Value: class, Rule: "Class " + class + " is not a converter for this"}.Error())
 			continue
 		}
-		v.declare(p.Config.Keys(), key+".", false)
+		local := connect.WithPrefix(v.props, key+".")
+		if _, set := local["converter.type"]; !set {
+			local["converter.type"] = converterUse(key)
+		}
+		v.declareIn(local, converterKeysOf(p), key+".", false)
 		if cfg, errs := p.Config.Parse(connect.WithPrefix(v.props, key+".")); len(errs) == 0 && p.Validate != nil {
 			v.addErrors(p.Validate(cfg), key+".")
 		}
 	}
+}
+
+// converterUse is what a converter is told of its use: key, value or header.
+func converterUse(key string) string {
+	use, _, _ := strings.Cut(strings.TrimPrefix(key, "source."), ".")
+	return use
 }
 
 // topicCreation checks the groups of topic.creation.*.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,10 +92,19 @@ func (w *Worker) open(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// close ends the followers of the topics beside each other, since each may have to
+// wait for an answer of a broker.
 func (w *Worker) close() {
+	var wg sync.WaitGroup
 	for _, c := range w.closers {
-		c()
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c()
+		}()
 	}
+	wg.Wait()
+	w.closers = nil
 }
 
 // wake makes the connector's goroutine look, and starts it if there is none.
@@ -186,6 +196,18 @@ func (w *Worker) typeOf(class string) string {
 	default:
 		return typeUnknown
 	}
+}
+
+// taskClass names the class of a connector's tasks as the original does, so that it
+// could run the stored tasks.
+func (w *Worker) taskClass(connector string) string {
+	if _, info := findConnector(w.o.Plugins, connector); info != nil {
+		connector = info.Class
+	}
+	if strings.HasPrefix(connector, "org.apache.kafka.connect.") {
+		connector = strings.TrimSuffix(connector, "Connector")
+	}
+	return connector + "Task"
 }
 
 func (w *Worker) versionOf(class string) string {
