@@ -15,7 +15,7 @@ import (
 // settings say which.
 func newLogger(w *os.File, format string, level slog.Leveler) *slog.Logger {
 	if format == "text" || (format == "auto" && isTerminal(w)) {
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}))
 	}
 	return slog.New(slog.NewJSONHandler(io.Writer(w), &slog.HandlerOptions{Level: level}))
 }

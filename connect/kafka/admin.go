@@ -98,13 +98,18 @@ func (c *Cluster) GrowTopic(ctx context.Context, topic string, partitions int32)
 func (c *Cluster) TopicConfigs(ctx context.Context, topic string) (map[string]string, error) {
 	var out map[string]string
 	err := c.admin(ctx, func(a sarama.ClusterAdmin) error {
-		entries, err := a.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+		results, err := a.DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic}}, sarama.DescribeConfigsOptions{})
 		if err != nil {
 			return err
 		}
-		out = make(map[string]string, len(entries))
-		for _, e := range entries {
-			out[e.Name] = e.Value
+		out = make(map[string]string)
+		for _, r := range results {
+			if err := kerr(r.ErrorCode); err != nil {
+				return err
+			}
+			for _, e := range r.Configs {
+				out[e.Name] = e.Value
+			}
 		}
 		return nil
 	})

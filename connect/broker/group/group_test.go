@@ -100,7 +100,7 @@ func (b *bench) state(s group.State, members int) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("group is %s with %d members, want %s with %d", d.State, len(d.Members), s, members)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 }
 

@@ -228,7 +228,7 @@ func TestBackgroundWorkAndClose(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s did not happen", what)
 			}
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 	}
 	wait("time-out", func() bool { _, stable, _ := l.Offsets(); return stable == 2 })
