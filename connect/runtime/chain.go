@@ -16,6 +16,8 @@ type failure struct {
 	stage connect.Stage
 	class string // what ran
 	err   error
+	// released is the output of a timer that failed; nil if the input record did.
+	released *connect.Record
 }
 
 // savepoint is a place on the road of one input record to which everything after it
@@ -36,7 +38,7 @@ type roadside interface {
 	rollback(savepoint)
 	// timerFailed takes care of output that a timer released and that failed later.
 	// It returns false if the whole input record must fail with it.
-	timerFailed(r *connect.Record, f *failure) bool
+	timerFailed(f *failure) bool
 }
 
 // step is one transform with what guards it.
@@ -167,7 +169,7 @@ func (c *chain) run(r *connect.Record) (f *failure) {
 	c.source, c.failed = r.Source, nil
 	defer func() {
 		if x := recover(); x != nil {
-			f = &failure{connect.StageTransformation, "", fmt.Errorf("panic in the chain: %v", x)}
+			f = &failure{stage: connect.StageTransformation, err: fmt.Errorf("panic in the chain: %v", x)}
 		}
 	}()
 	c.pass(0, r)
@@ -180,7 +182,7 @@ func (c *chain) fireDue(partition int32) (f *failure) {
 	c.failed = nil
 	defer func() {
 		if x := recover(); x != nil {
-			f = &failure{connect.StageTransformation, "", fmt.Errorf("panic in a timer: %v", x)}
+			f = &failure{stage: connect.StageTransformation, err: fmt.Errorf("panic in a timer: %v", x)}
 		}
 	}()
 	for i := range c.steps {
@@ -220,7 +222,7 @@ func (c *chain) pass(i int, r *connect.Record) {
 
 func (c *chain) fail(class string, err error) {
 	if c.failed == nil {
-		c.failed = &failure{connect.StageTransformation, class, err}
+		c.failed = &failure{stage: connect.StageTransformation, class: class, err: err}
 	}
 }
 
@@ -235,7 +237,7 @@ func (c *chain) fire(i int, at int64, key []byte) {
 	if err := s.timed.OnTimer(&s.ctx, at, key, s.emitTimer); err != nil {
 		c.fail(s.class, err)
 	}
-	if c.failed == nil {
+	if c.failed == nil || c.failed.released != nil { // what fails with its output is not the timer's
 		return
 	}
 	r := connect.Record{Partition: connect.NoPartition, Source: c.source, StatePartition: c.partition, Timestamp: at, Key: connect.Bytes(key)}
@@ -256,9 +258,10 @@ func (c *chain) passAlone(i int, r *connect.Record) {
 
 func (c *chain) recoverTimer(before savepoint, r *connect.Record) {
 	f := c.failed
+	f.released = r
 	r.Source, r.StatePartition = c.source, c.partition
 	c.road.rollback(before)
-	if c.road.timerFailed(r, f) {
+	if c.road.timerFailed(f) {
 		c.failed = nil
 	}
 }

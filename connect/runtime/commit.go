@@ -38,6 +38,7 @@ type committer struct {
 	position      func(b *connect.Batch, i int) connect.Position
 	crash         func(point string)
 
+	parts   int            // of the connector's transaction that were sent already
 	changes []kafka.Record // for the changelog; memory is used again
 	stored  []kafka.Record // for the offsets topic
 }
@@ -51,6 +52,7 @@ func (c *committer) commit(ctx context.Context, u *unit) error {
 		c.o.Metrics.CommitFailures.Add(1)
 		return err
 	}
+	c.parts = 0
 	c.crash("after-commit")
 	if err := c.applyState(u); err != nil {
 		return err
@@ -64,6 +66,25 @@ func (c *committer) commit(ctx context.Context, u *unit) error {
 	}
 	if err := c.task.Commit(ctx, u.positions); err != nil {
 		c.o.Log.Warn("the connector could not take in committed positions; the next commit carries newer ones", "error", err)
+	}
+	return nil
+}
+
+// sendPart brings the outputs of a part of the connector's transaction to the
+// brokers, and leaves the transaction open.
+func (c *committer) sendPart(ctx context.Context, u *unit) error {
+	c.parts++
+	return c.flushOutputs(ctx, u)
+}
+
+// abortParts throws away what sendPart has sent of a transaction that will not end.
+func (c *committer) abortParts(ctx context.Context) error {
+	if c.parts == 0 || !c.transactional {
+		return nil
+	}
+	c.parts = 0
+	if err := c.producer.Abort(ctx); err != nil {
+		return fmt.Errorf("abort the connector's unfinished transaction: %w", err)
 	}
 	return nil
 }
@@ -174,7 +195,7 @@ func (c *committer) failed(ctx context.Context, u *unit, err error) error {
 		return fmt.Errorf("%w (the transaction could not be aborted: %w)", err, abort)
 	}
 	var refused *kafka.RecordError
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && c.parts == 0 {
 		if r := refusedRecord(u, refused); r != nil {
 			return &refusedError{refusalOf(refused.Topic, r), refused}
 		}

@@ -78,7 +78,7 @@ func newErrorRoad(o *TaskOptions, p *parts) errorRoad {
 // take gives a record to the error road: it is counted, logged and written to the
 // error topic in the open unit. r is the input record, or what a timer released. The
 // result is not nil if the task must end there.
-func (e *errorRoad) take(s *stages, r *connect.Record, f *failure, o origin, u *unit) *RecordError {
+func (e *errorRoad) take(r *connect.Record, f *failure, o origin, u *unit) *RecordError {
 	if f.class == "" {
 		f.class = e.class
 	}

@@ -90,6 +90,9 @@ func (t *Task) live(ctx, hard context.Context, client *client, poison map[refusa
 	if err = r.start(ctx); err == nil {
 		err = r.openState(ctx)
 	}
+	if err == nil {
+		err = r.repair(ctx)
+	}
 	if err != nil {
 		return stopOr(ctx, err)
 	}
@@ -143,6 +146,29 @@ func (r *sourceRoad) start(ctx context.Context) error {
 	})
 }
 
+// repair writes committed offsets again whose newest record was aborted with an
+// earlier life of the task: a reader that looks at uncommitted records, as workers of
+// the original may, would take that for the truth. Only partitions that the task has
+// asked for are its own.
+func (r *sourceRoad) repair(ctx context.Context) error {
+	store, able := r.t.o.Offsets.(OffsetRepair)
+	asked := r.c.known.askedFor()
+	if !able || len(asked) == 0 {
+		return nil
+	}
+	ps, err := store.Aborted(ctx, r.t.o.Connector, asked)
+	if err != nil {
+		return fmt.Errorf("look for aborted offsets: %w", err)
+	}
+	for _, p := range ps {
+		r.unit.moved = append(r.unit.moved, movedPosition{-2, p})
+	}
+	if len(ps) > 0 {
+		r.lastFlush = time.Time{} // due now
+	}
+	return nil
+}
+
 func (r *sourceRoad) logRetry(what string) func(error, time.Duration) {
 	return func(err error, d time.Duration) {
 		r.m.Retries.Add(1)
@@ -192,7 +218,9 @@ func (r *sourceRoad) settled(done committed) error {
 	if done.err != nil {
 		return done.err
 	}
-	r.lastFlush = r.t.o.Now()
+	if r.c.parts == 0 {
+		r.lastFlush = r.t.o.Now()
+	}
 	final := done.u.final
 	r.free.unit(done.u)
 	if r.tables != nil {
@@ -362,10 +390,10 @@ func (r *sourceRoad) rest(b *held) {
 func (r *sourceRoad) decodeRaw(a *connect.Arena, rec *connect.Record) *failure {
 	var err error
 	if rec.KeySchema, rec.Key, err = r.t.p.inKey.ToConnect(a, rec.Topic, rec.RawKey); err != nil {
-		return &failure{connect.StageKeyConverter, r.t.p.inKey.class, err}
+		return &failure{stage: connect.StageKeyConverter, class: r.t.p.inKey.class, err: err}
 	}
 	if rec.ValueSchema, rec.Value, err = r.t.p.inValue.ToConnect(a, rec.Topic, rec.RawValue); err != nil {
-		return &failure{connect.StageValueConverter, r.t.p.inValue.class, err}
+		return &failure{stage: connect.StageValueConverter, class: r.t.p.inValue.class, err: err}
 	}
 	r.w.in = rec
 	return nil

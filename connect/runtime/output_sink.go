@@ -140,10 +140,10 @@ func (r *sinkRoad) load(tp kafka.TopicPartition, rs []kafka.Record) {
 func (r *sinkRoad) decodeRecord(a *connect.Arena, rec *connect.Record) *failure {
 	var err error
 	if rec.KeySchema, rec.Key, err = r.t.p.key.ToConnect(a, rec.Topic, rec.RawKey); err != nil {
-		return &failure{connect.StageKeyConverter, r.t.p.key.class, err}
+		return &failure{stage: connect.StageKeyConverter, class: r.t.p.key.class, err: err}
 	}
 	if rec.ValueSchema, rec.Value, err = r.t.p.value.ToConnect(a, rec.Topic, rec.RawValue); err != nil {
-		return &failure{connect.StageValueConverter, r.t.p.value.class, err}
+		return &failure{stage: connect.StageValueConverter, class: r.t.p.value.class, err: err}
 	}
 	hs := r.raw[r.index].Headers
 	if len(hs) == 0 {
@@ -154,7 +154,7 @@ func (r *sinkRoad) decodeRecord(a *connect.Arena, rec *connect.Record) *failure 
 		out := &rec.Headers[i]
 		out.Key = h.Key
 		if out.Schema, out.Value, err = r.t.p.header.ToConnectHeader(a, rec.Topic, h.Key, h.Value); err != nil {
-			return &failure{connect.StageHeaderConverter, r.t.p.header.class, err}
+			return &failure{stage: connect.StageHeaderConverter, class: r.t.p.header.class, err: err}
 		}
 	}
 	return nil
@@ -232,7 +232,7 @@ func (r *sinkRoad) report(ctx context.Context, i int, err error) error {
 	r.m.Failures.Add(1)
 	r.m.LastError.Store(wall(r.t.o.Now))
 	rec := &r.in.Records[r.from[i]]
-	if re := r.errs.take(r.stages, rec, &failure{connect.StageTaskPut, classSinkTask, err}, r.originOf(&r.in, int(r.from[i])), r.unit); re != nil {
+	if re := r.errs.take(rec, &failure{stage: connect.StageTaskPut, class: classSinkTask, err: err}, r.originOf(&r.in, int(r.from[i])), r.unit); re != nil {
 		return re
 	}
 	return nil

@@ -70,7 +70,7 @@ func (w *topicWriter) write(u *unit, r *connect.Record) *failure {
 func encode(c *codec, u *unit, topic string, s *connect.Schema, v connect.Value, stage connect.Stage) ([]byte, *failure) {
 	out, null, err := c.FromConnect(u.scratch.tail(), topic, s, v)
 	if err != nil {
-		return nil, &failure{stage, c.class, err}
+		return nil, &failure{stage: stage, class: c.class, err: err}
 	}
 	if null {
 		return nil, nil
@@ -85,7 +85,7 @@ func (w *topicWriter) headers(u *unit, r *connect.Record) ([]kafka.Header, *fail
 		hs[i].Key, hs[i].Value = h.Key, nil
 		out, null, err := w.header.FromConnectHeader(u.scratch.tail(), r.Topic, h.Key, h.Schema, h.Value)
 		if err != nil {
-			return nil, &failure{connect.StageHeaderConverter, w.header.class, err}
+			return nil, &failure{stage: connect.StageHeaderConverter, class: w.header.class, err: err}
 		}
 		if !null {
 			hs[i].Value = u.scratch.keep(out)
@@ -143,7 +143,7 @@ func refusalOf(topic string, r *kafka.Record) refusal {
 }
 
 func produceFailure(err error) *failure {
-	return &failure{connect.StageKafkaProduce, classProducer, err}
+	return &failure{stage: connect.StageKafkaProduce, class: classProducer, err: err}
 }
 
 // topics admits the topics that a task may write to, and creates them by the rules

@@ -4,6 +4,7 @@ package runtime
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,6 +99,17 @@ func (o *offsets) get(_ context.Context, partitions []connect.Value) ([]connect.
 		out[i] = o.by[key].Offset
 	}
 	return out, nil
+}
+
+// askedFor returns the source partitions whose offsets the task has asked for.
+func (o *offsets) askedFor() []connect.Value {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make([]connect.Value, 0, len(o.asked))
+	for _, key := range slices.Sorted(maps.Keys(o.asked)) {
+		out = append(out, o.asked[key])
+	}
+	return out
 }
 
 // all implements SourceTaskContext.AllOffsets.

@@ -240,6 +240,36 @@ func TestConnectorBoundary(t *testing.T) {
 	}
 }
 
+func TestConnectorBoundaryLargerThanAUnit(t *testing.T) {
+	w := newWorld(t, map[string]string{"transaction.boundary": "connector", "transforms": "sum", "transforms.sum.type": "Sum"})
+	w.transforms = map[string]func() connect.Transform{"Sum": sum}
+	w.batch = 7
+	w.worker.UnitBytes = 1000
+	w.source.ends = map[int]bool{150: true}
+	out := w.topic("out")
+	var inputs []string
+	for i := range 200 {
+		inputs = append(inputs, fmt.Sprintf("a=%d", i))
+	}
+	w.source.add(lines(out, inputs...)...)
+	r := w.run()
+	w.await(out, 150)
+	w.until("all are polled", func() bool { return w.metrics.Polled.Load() == 200 })
+	r.stop()
+	if w.offset() != 150 {
+		t.Errorf("the offset is %d, want 150", w.offset())
+	}
+	w.source.mu.Lock()
+	w.source.ends[200] = true
+	w.source.mu.Unlock()
+	w.run()
+	want, _ := sums(inputs)
+	if got := values(w.await(out, 200)); !slices.Equal(got, want) {
+		t.Errorf("the output is %q", got)
+	}
+	w.until("200 records are counted as written", func() bool { return w.metrics.Written.Load() == 200 })
+}
+
 func TestConnectorBoundaryWithABadRecord(t *testing.T) {
 	w := withTransform(t, map[string]string{"transaction.boundary": "connector", "errors.deadletterqueue.topic.name": "{}errors"}, transform(
 		func(_ *connect.Context, r *connect.Record, emit connect.Emit) error {

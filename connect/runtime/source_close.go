@@ -29,7 +29,7 @@ func (r *sourceRoad) untilDue() time.Duration {
 	case u.final != nil:
 		return 0
 	case r.boundary == boundaryConnector:
-		if r.ends {
+		if r.ends || full {
 			return 0
 		}
 		return -1
@@ -51,10 +51,20 @@ func (r *sourceRoad) onlyOffsets() bool {
 	return len(r.unit.journal) == 0 && (r.tables == nil || r.tables.Pending() == 0)
 }
 
-// closeUnit freezes the open unit, opens the next, and starts the commit.
+// closeUnit takes the open unit to the committer and opens the next. Of a transaction
+// of the connector that is larger than a unit, only the outputs are brought to the
+// brokers: it is still open, and so are its state and its positions.
 func (r *sourceRoad) closeUnit() error {
 	u := r.unit
-	if r.tables != nil {
+	part := r.boundary == boundaryConnector && !r.ends && u.final == nil
+	commit := r.c.commit
+	next := r.free.takeUnit()
+	switch {
+	case part:
+		commit = r.c.sendPart
+		u.ask(r.task.Position)
+		u.carryTo(next)
+	case r.tables != nil:
 		frozen, err := r.tables.Freeze()
 		if err != nil {
 			return err
@@ -63,9 +73,9 @@ func (r *sourceRoad) closeUnit() error {
 	}
 	u.targets = r.w.dir.targets[:len(r.w.dir.targets):len(r.w.dir.targets)]
 	r.w.dir.turn()
-	r.unit, r.ends, r.busy = r.free.takeUnit(), false, true
+	r.unit, r.ends, r.busy = next, false, true
 	go func() {
-		err := r.c.commit(r.hard, u)
+		err := commit(r.hard, u)
 		if err != nil {
 			err = r.c.failed(r.hard, u, err)
 		}
@@ -130,7 +140,9 @@ func (r *sourceRoad) drain(bad *RecordError) error {
 		}
 	}
 	if r.boundary == boundaryConnector && !r.ends {
-		r.dropOpen(bad != nil)
+		if err := r.dropOpen(bad != nil); err != nil {
+			return err
+		}
 	}
 	if r.unit.empty() {
 		return nil
@@ -141,8 +153,9 @@ func (r *sourceRoad) drain(bad *RecordError) error {
 	return r.settled(<-r.results)
 }
 
-// dropOpen empties the open unit, but for the last error record if asked to keep it.
-func (r *sourceRoad) dropOpen(keepError bool) {
+// dropOpen empties the open unit, but for the last error record if asked to keep it,
+// and aborts what parts of it the brokers have.
+func (r *sourceRoad) dropOpen(keepError bool) error {
 	if r.tables != nil {
 		r.tables.Abort()
 	}
@@ -153,7 +166,9 @@ func (r *sourceRoad) dropOpen(keepError bool) {
 		rs := u.records[target]
 		r.unit.add(target, rs[len(rs)-1])
 		r.unit.errors = 1
+		r.ends = true
 	}
+	return r.c.abortParts(r.hard)
 }
 
 // close releases what the life holds. It is called when nothing is under way.

@@ -99,16 +99,28 @@ func (s *stages) deliver(r *connect.Record) *failure {
 
 // timerFailed puts output of a timer on the error road; under tolerance none, or
 // while another attempt may succeed, the input record fails with it.
-func (s *stages) timerFailed(r *connect.Record, f *failure) bool {
+func (s *stages) timerFailed(f *failure) bool {
 	if s.fatal != nil || !s.errs.all || !s.last && connect.IsRetriable(f.err) {
 		return false
 	}
-	o := s.origin(s.batch, s.index)
-	if re := s.errs.take(s, r, f, o, s.unit); re != nil {
+	if re := s.giveUp(f); re != nil {
 		s.fatal = re
 		return false
 	}
+	s.m.Errors.Add(1)
+	s.m.Failures.Add(1)
 	return true
+}
+
+// giveUp gives the record under way, or what a timer released on the way, to the
+// error road. The origin is that of the input record in both cases.
+func (s *stages) giveUp(f *failure) *RecordError {
+	o := s.origin(s.batch, s.index)
+	if f.released != nil {
+		o.rawKey, o.rawValue, o.headers = nil, nil, nil
+		return s.errs.take(f.released, f, o, s.unit)
+	}
+	return s.errs.take(&s.batch.Records[s.index], f, o, s.unit)
 }
 
 // record takes record i of the batch through the stages. A *RecordError ends the task
@@ -134,7 +146,7 @@ func (s *stages) attempt(r *connect.Record) *failure {
 
 func (s *stages) once(r *connect.Record) *failure {
 	if r.Err != nil {
-		return &failure{connect.StageTaskPoll, "", r.Err}
+		return &failure{stage: connect.StageTaskPoll, err: r.Err}
 	}
 	if s.decode != nil {
 		if f := s.decode(&s.batch.Arena, r); f != nil {
@@ -178,7 +190,7 @@ func (s *stages) failed(ctx context.Context, b *connect.Batch, i int, f *failure
 	}
 	s.m.Failures.Add(1)
 	s.begin()
-	if re := s.errs.take(s, &b.Records[i], f, s.origin(b, i), s.unit); re != nil {
+	if re := s.giveUp(f); re != nil {
 		return re
 	}
 	return nil
@@ -213,8 +225,10 @@ func (s *stages) fireDue(ctx context.Context, b *connect.Batch, partition int32)
 	if s.fatal != nil {
 		return s.stopped()
 	}
-	r := connect.Record{Partition: connect.NoPartition, StatePartition: partition, Timestamp: connect.NoTimestamp}
-	if re := s.errs.take(s, &r, f, s.origin(b, -1), s.unit); re != nil {
+	if f.released == nil {
+		f.released = &connect.Record{Partition: connect.NoPartition, StatePartition: partition, Timestamp: connect.NoTimestamp}
+	}
+	if re := s.giveUp(f); re != nil {
 		return re
 	}
 	return nil

@@ -72,9 +72,15 @@ func (u *unit) progress(number int32, ps []connect.Position) {
 	}
 }
 
-// compact asks for the positions now and lets the batches go, for a unit that only
-// waits for its offsets to be due.
+// compact asks for the positions now, so that the unit can do without its batches.
 func (u *unit) compact(position func(b *connect.Batch, i int) connect.Position, free func(*held)) {
+	u.ask(position)
+	u.release(free)
+	u.bytes = 0
+}
+
+// ask turns the newest records of the source partitions into positions.
+func (u *unit) ask(position func(b *connect.Batch, i int) connect.Position) {
 	for _, src := range u.sources {
 		ref := u.refs[src]
 		p := position(&ref.batch.Batch, int(ref.index))
@@ -85,8 +91,15 @@ func (u *unit) compact(position func(b *connect.Batch, i int) connect.Position, 
 	u.sources = u.sources[:0]
 	slices.SortStableFunc(u.moved, func(a, b movedPosition) int { return int(a.after - b.after) })
 	u.moved = newest(u.moved)
-	u.release(free)
-	u.bytes = 0
+}
+
+// carryTo makes the positions of the unit older ones of the next.
+func (u *unit) carryTo(next *unit) {
+	for _, m := range u.moved {
+		next.moved = append(next.moved, movedPosition{-2, m.Position})
+	}
+	next.opened, next.inputs, next.written = u.opened, u.inputs, u.written
+	u.moved = u.moved[:0]
 }
 
 // done notes that record i of a held batch is finished: written, dropped or on the
