@@ -14,7 +14,7 @@ const (
 	BrokerListener = "embedded.broker.listener"
 	LogFormat      = "log.format"
 	LogLevel       = "log.level"
-	BufferMemory   = "worker.buffer.memory.bytes"
+	UnitBytes      = "task.transaction.max.bytes"
 )
 
 const (
@@ -51,7 +51,7 @@ func ownKeys() []connect.ConfigKey {
 		str(BrokerListener, "127.0.0.1:9092", "Address of the embedded Kafka broker, which runs when bootstrap.servers is not set. Port 0 takes a free one."),
 		choice(LogFormat, "auto", "Form of the log: text, json, or auto (text on a terminal).", "auto", "text", "json"),
 		choice(LogLevel, "INFO", "Least level that is logged; can be changed at run time.", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"),
-		num(BufferMemory, connect.TypeConfigLong, "134217728", 1<<20, "Bytes that all queues of all tasks may hold together."),
+		num(UnitBytes, connect.TypeConfigInt, "8388608", 1<<16, "Bytes that a task gathers for one transaction at most; a task holds two at a time."),
 	}
 }
 
@@ -110,18 +110,29 @@ func storageKeys() []connect.ConfigKey {
 func restKeys() []connect.ConfigKey {
 	return []connect.ConfigKey{
 		{Name: "listeners", Type: connect.TypeConfigList, Default: "http://127.0.0.1:8083", Doc: "Addresses of the REST admin. Port 0 takes a free one."},
-		null("admin.listeners", connect.TypeConfigList, "Addresses of /admin and /metrics if they are to be apart; empty disables /admin."),
+		{Name: "admin.listeners", Type: connect.TypeConfigList, Null: true, Check: refuse("/admin and /metrics are served on listeners"), Doc: "Not available: /admin and /metrics are served on listeners."},
 		null("rest.advertised.host.name", connect.TypeConfigString, "Host under which other workers and status answers name this one."),
 		null("rest.advertised.port", connect.TypeConfigInt, "Port of the same."),
 		null("rest.advertised.listener", connect.TypeConfigString, "Which listener is advertised: http or https."),
 		{Name: "rest.extension.classes", Type: connect.TypeConfigList, Doc: "REST extensions; none is part of this binary yet.", Check: refuseExtensions},
 		str("access.control.allow.origin", "", "Origin that browsers may call from."),
 		str("access.control.allow.methods", "", "Methods that browsers may call with."),
-		str("response.http.headers.config", "", "Headers that are added to answers."),
+		{Name: "response.http.headers.config", Type: connect.TypeConfigString, Check: refuse("headers cannot be added to answers"), Doc: "Not available: headers cannot be added to answers."},
 		num("metrics.num.samples", connect.TypeConfigInt, "2", 1, "Accepted as in the original; metrics are counters and are not sampled."),
 		num("metrics.sample.window.ms", connect.TypeConfigLong, "30000", 0, "Accepted as in the original; metrics are counters and are not sampled."),
 		str("metrics.recording.level", "INFO", "Accepted as in the original."),
 		{Name: "metric.reporters", Type: connect.TypeConfigList, Doc: "Accepted as in the original; metrics are served at /metrics."},
+	}
+}
+
+// refuse is the check of a key of the original that has no effect here: to accept it
+// silently would let the user believe in it.
+func refuse(why string) func(any) (string, string) {
+	return func(v any) (string, string) {
+		if text, ok := v.(string); ok && text == "" {
+			return "", ""
+		}
+		return "this setting is not available: " + why, "remove the key"
 	}
 }
 

@@ -61,7 +61,12 @@ func (d *daemon) runtimeSettings() runtime.WorkerSettings {
 	}
 	common := d.clientProps("")
 	role := func(name string) map[string]string { return s.WithPrefix(name + ".") }
+	replication := 0 // the brokers' default
+	if d.broker != nil {
+		replication = 1
+	}
 	return runtime.WorkerSettings{
+		UnitBytes: s.Int(config.UnitBytes), Replication: int16(replication), StopTimeout: s.Millis("task.shutdown.graceful.timeout.ms"),
 		Common: maps.Clone(common), Producer: role("producer"), Consumer: role("consumer"), Admin: role("admin"), Converters: converters,
 		FlushInterval: s.Millis("offset.flush.interval.ms"), NoTopicCreation: !s.Bool("topic.creation.enable"),
 	}
