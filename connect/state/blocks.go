@@ -7,7 +7,8 @@ import (
 	"math/bits"
 )
 
-// ref is the place of a block: the number of its chunk and the offset within it.
+// ref is the place of a block: the number of its chunk and the offset within it, in
+// units of eight bytes. An index has room for refBits of it.
 type ref uint64
 
 // Two refs are no places: a key without a value in this layer, and a deleted one.
@@ -18,8 +19,11 @@ const (
 
 const (
 	firstChunk = 4 << 10
-	maxChunk   = 1 << 20
-	maxSmall   = 64 << 10 // larger blocks have a chunk of their own
+	chunkBits  = 20
+	maxChunk   = 1 << chunkBits
+	unitBits   = chunkBits - 3 // of a ref, for the offset
+	firstBlock = 16            // in chunk 0: the refs before it have a meaning
+	maxSmall   = 64 << 10      // larger blocks have a chunk of their own
 	classes    = 16 + 9*4
 )
 
@@ -47,7 +51,9 @@ func classOf(n int) (class, size int) {
 }
 
 // at returns the bytes from r to the end of its chunk.
-func (b *blocks) at(r ref) []byte { return b.chunks[r>>32][uint32(r):] }
+func (b *blocks) at(r ref) []byte {
+	return b.chunks[r>>unitBits][r<<3&(maxChunk-1):]
+}
 
 // alloc returns a block of at least n bytes, with any content.
 func (b *blocks) alloc(n int) ref {
@@ -62,7 +68,7 @@ func (b *blocks) alloc(n int) ref {
 	if len(b.chunks) == 0 || b.next+size > len(b.chunks[b.current]) {
 		b.grow(size)
 	}
-	r := ref(b.current)<<32 | ref(b.next)
+	r := ref(b.current)<<unitBits | ref(b.next)>>3
 	b.next += size
 	return r
 }
@@ -72,13 +78,13 @@ func (b *blocks) grow(size int) {
 	if len(b.chunks) > 0 {
 		want = min(2*len(b.chunks[b.current]), maxChunk)
 	}
-	for want < size+8 {
+	for want < size+firstBlock {
 		want *= 2
 	}
-	b.current = int(b.chunk(make([]byte, want)) >> 32)
+	b.current = int(b.chunk(make([]byte, want)) >> unitBits)
 	b.next = 0
 	if b.current == 0 {
-		b.next = 8 // the places 0 and 1 have a meaning
+		b.next = firstBlock
 	}
 }
 
@@ -88,20 +94,20 @@ func (b *blocks) chunk(c []byte) ref {
 		i := b.unused[n-1]
 		b.unused = b.unused[:n-1]
 		b.chunks[i] = c
-		return ref(i) << 32
+		return ref(i) << unitBits
 	}
 	if len(b.chunks) == 0 && len(c) > maxSmall {
 		b.grow(8) // chunk 0 is never a large block
 	}
 	b.chunks = append(b.chunks, c)
-	return ref(len(b.chunks)-1) << 32
+	return ref(len(b.chunks)-1) << unitBits
 }
 
 // release takes back a block that was asked for with n bytes.
 func (b *blocks) release(r ref, n int) {
 	if n > maxSmall {
-		b.chunks[r>>32] = nil
-		b.unused = append(b.unused, int(r>>32))
+		b.chunks[r>>unitBits] = nil
+		b.unused = append(b.unused, int(r>>unitBits))
 		return
 	}
 	class, _ := classOf(n)
@@ -119,7 +125,7 @@ func (b *blocks) join(tag byte, rest []byte) []byte {
 
 // reset takes back all blocks. A chunk that was used well is kept for the next time.
 func (b *blocks) reset() {
-	if len(b.chunks) == 0 || len(b.chunks) == 1 && b.next == 8 {
+	if len(b.chunks) == 0 || len(b.chunks) == 1 && b.next == firstBlock {
 		return
 	}
 	keep := b.chunks[b.current]
@@ -131,7 +137,7 @@ func (b *blocks) reset() {
 	}
 	b.chunks = append(b.chunks, keep)
 	clear(b.chunks[1:cap(b.chunks)])
-	b.next = 8
+	b.next = firstBlock
 }
 
 // held returns the number of bytes of all chunks.

@@ -79,6 +79,7 @@ func (t *Table) openDisk(dir string) (*diskStore, error) {
 	}
 	s := &diskStore{lock: lock, dir: dir, label: t.label(), now: t.tables.now}
 	o := &pebble.Options{
+		FS:    vfs.Default, // without a watch over slow disks, whose goroutine outlives a failed open
 		Cache: t.tables.cache, Lock: lock, Logger: diskLog{t.tables.o.Log},
 		DisableWAL: true, MemTableSize: diskMemtable, MaxOpenFiles: 256,
 		EventListener: &pebble.EventListener{

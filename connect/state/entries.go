@@ -27,21 +27,12 @@ const (
 	valueHead = 4
 )
 
-// entries maps keys to values. Keys are looked up by their hash in a map that holds
-// no pointers; the few whose hash belongs to another key already stand in clash. Keys
-// with a tag that scans are kept in order, too.
+// entries maps keys to values. Keys with a tag that scans are kept in order, too.
 type entries struct {
-	index  map[uint64]ref
-	clash  map[string]ref
+	index  index
 	mem    blocks
 	scans  bool // keep values in order; timers always are
 	sorted order
-	count  int // keys
-	peak   int // most keys since index was made
-}
-
-func newEntries(scans bool) entries {
-	return entries{index: map[uint64]ref{}, scans: scans}
 }
 
 // keyAt returns the key of a key block.
@@ -87,15 +78,21 @@ func (e *entries) freeValue(v ref) {
 
 // find returns the block of a key, or none.
 func (e *entries) find(h uint64, tag byte, rest []byte) ref {
-	if k, ok := e.index[h]; ok {
-		if b := e.keyAt(k); b[0] == tag && string(b[1:]) == string(rest) {
-			return k
+	slots, bits := e.index.slots, h>>refBits
+	for i := e.index.home(bits); i < len(slots); i++ {
+		s := slots[i]
+		if s == 0 || s>>refBits > bits {
+			return none
+		}
+		if s>>refBits != bits {
+			continue
+		}
+		b := e.keyAt(ref(s & refMask))
+		if b[0] == tag && string(b[1:]) == string(rest) {
+			return ref(s & refMask)
 		}
 	}
-	if len(e.clash) == 0 {
-		return none
-	}
-	return e.clash[string(append([]byte{tag}, rest...))]
+	return none
 }
 
 // insert adds a key that is not there, without a value.
@@ -106,19 +103,10 @@ func (e *entries) insert(h uint64, tag byte, rest []byte) ref {
 	binary.LittleEndian.PutUint32(b[8:], uint32(1+len(rest)))
 	b[keyHead] = tag
 	copy(b[keyHead+1:], rest)
-	if _, taken := e.index[h]; !taken {
-		e.index[h] = k
-	} else {
-		if e.clash == nil {
-			e.clash = map[string]ref{}
-		}
-		e.clash[string(e.keyAt(k))] = k
-	}
+	e.index.insert(h, k)
 	if e.inOrder(tag) {
 		e.sorted.insert(k, e.keyAt)
 	}
-	e.count++
-	e.peak = max(e.peak, e.count)
 	return k
 }
 
@@ -128,28 +116,16 @@ func (e *entries) remove(h uint64, k ref) {
 	if e.inOrder(key[0]) {
 		e.sorted.remove(key, e.keyAt)
 	}
-	if e.index[h] == k {
-		delete(e.index, h)
-	} else {
-		delete(e.clash, string(key))
-	}
+	e.index.remove(h, k)
 	e.freeValue(e.value(k))
 	e.mem.release(k, keyHead+len(key))
-	e.count--
 }
 
 func (e *entries) inOrder(tag byte) bool { return tag == tagTimer || e.scans && tag == tagValue }
 
 // reset takes out all keys.
 func (e *entries) reset() {
-	if e.count*8 < e.peak {
-		e.index = map[uint64]ref{} // clearing costs what the map once held
-		e.peak = 0
-	} else {
-		clear(e.index)
-	}
-	e.clash = nil
+	e.index.reset()
 	e.mem.reset()
 	e.sorted.reset()
-	e.count = 0
 }

@@ -27,6 +27,7 @@ const (
 	childKind  = "STATE_TEST_KIND"
 	childPoint = "STATE_TEST_POINT"
 	childAfter = "STATE_TEST_AFTER" // how often the point is passed before
+	childUnits = "STATE_TEST_UNITS" // after how many units the child stops in order
 	killUnits  = 40
 	killKeys   = 50
 )
@@ -140,6 +141,10 @@ func count(dir string) error {
 	if err != nil {
 		return err
 	}
+	units, err := strconv.ParseInt(os.Getenv(childUnits), 10, 64)
+	if err != nil {
+		return err
+	}
 	o := killOptions(dir, Kind(os.Getenv(childKind)), log)
 	o.Crash = func(point string) {
 		if point != os.Getenv(childPoint) {
@@ -155,7 +160,7 @@ func count(dir string) error {
 		return err
 	}
 	one, two := tables.Table(0, 0), tables.Table(1, 0)
-	for done := counted(one); done < killUnits; done++ {
+	for done := counted(one); done < units; done++ {
 		tables.Begin()
 		countUnit(one, two, done)
 		u, err := tables.Freeze()
@@ -213,12 +218,15 @@ func killAt(t *testing.T, kind Kind, point string, kills int) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	for range kills {
 		dir := t.TempDir()
-		// Something to restore, then two kills in a row, then an orderly run.
-		runChild(t, dir, kind, CrashInApply, 5+random.IntN(60))
-		for range 2 {
-			runChild(t, dir, kind, point, random.IntN(400))
+		// A kill, an orderly stop that leaves a local copy, two kills in a row.
+		runChild(t, dir, kind, CrashInApply, 5+random.IntN(20), killUnits)
+		if !runChild(t, dir, kind, point, 1<<30, killUnits/2) {
+			t.Fatal("the child was killed")
 		}
-		if !runChild(t, dir, kind, point, 1<<30) {
+		for range 2 {
+			runChild(t, dir, kind, point, random.IntN(30), killUnits)
+		}
+		if !runChild(t, dir, kind, point, 1<<30, killUnits) {
 			t.Fatal("the last child was killed")
 		}
 		checkCounted(t, dir, kind)
@@ -226,11 +234,11 @@ func killAt(t *testing.T, kind Kind, point string, kills int) {
 }
 
 // runChild reports whether the child ended by itself.
-func runChild(t *testing.T, dir string, kind Kind, point string, after int) bool {
+func runChild(t *testing.T, dir string, kind Kind, point string, after, units int) bool {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childKind+"="+string(kind), childPoint+"="+point,
-		childAfter+"="+strconv.Itoa(after))
+		childAfter+"="+strconv.Itoa(after), childUnits+"="+strconv.Itoa(units))
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return true
@@ -287,9 +295,10 @@ func dump(t *testing.T, table *Table) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	if m, ok := table.store.(*memoryStore); ok {
-		for _, k := range m.data.index {
+		m.data.index.walk(0, func(k ref) bool {
 			all[string(m.data.keyAt(k))] = string(m.data.valueAt(m.data.value(k)))
-		}
+			return true
+		})
 		return all
 	}
 	c, err := table.store.cursor()

@@ -11,7 +11,7 @@ type overlay struct {
 	size    int64 // bytes of changed keys and their values
 }
 
-func newOverlay(scans bool) *overlay { return &overlay{entries: newEntries(scans)} }
+func newOverlay(scans bool) *overlay { return &overlay{entries: entries{scans: scans}} }
 
 // write sets the value of a key and returns the key and the value before.
 func (o *overlay) write(h uint64, tag byte, rest []byte, v ref) (k, old ref) {

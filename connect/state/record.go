@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // The first byte of each key of a changelog and of a store. See doc.go.
@@ -55,7 +56,7 @@ func decodeHead(b []byte) (head, error) {
 	}, nil
 }
 
-// owner is the first record of a changelog: whose state it is.
+// owner is a record of the first unit of a changelog: whose state it is.
 type owner struct {
 	Format      int    `json:"format"`
 	Group       string `json:"group"`
@@ -81,8 +82,13 @@ func decodeOwner(b []byte) (owner, error) {
 	if o.Format > format {
 		return owner{}, fmt.Errorf("%w: format %d", ErrFormat, o.Format)
 	}
+	if _, err := o.incarnation(); err != nil {
+		return owner{}, fmt.Errorf("%w: incarnation of owner: %w", ErrCorrupt, err)
+	}
 	return o, nil
 }
+
+func (o owner) incarnation() (uint64, error) { return strconv.ParseUint(o.Incarnation, 16, 64) }
 
 func incarnationText(n uint64) string { return fmt.Sprintf("%016x", n) }
 

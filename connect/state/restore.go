@@ -60,7 +60,10 @@ func (r *restore) fromLocal(ctx context.Context) (known position, err error) {
 		err = r.verify(ctx, local.position())
 	}
 	if err == nil {
-		err = r.replay(ctx, local, local.position().last, &owner{})
+		err = r.replay(ctx, local, local.position().last)
+	}
+	if err == nil && local.position().owner != local.position().incarnation {
+		err = fmt.Errorf("%w: whose it is was not read", errLocal)
 	}
 	if err == nil {
 		r.store = local
@@ -121,17 +124,16 @@ func (r *restore) fromStart(ctx context.Context, known position) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close(), r.keepLocal())
+			err = errors.Join(err, s.close(), r.giveUp(err))
 		}
 	}()
-	var own owner
-	if err := r.replay(ctx, s, r.start, &own); err != nil {
+	if err := r.replay(ctx, s, r.start); err != nil {
 		return r.wrap("restore", err)
 	}
-	if err := r.judge(s.position(), known, own); err != nil {
+	if err := r.judge(s.position(), known); err != nil {
 		return err
 	}
-	if own == (owner{}) {
+	if s.position().owner == 0 {
 		if err := r.begin(s); err != nil {
 			return r.wrap("begin", err)
 		}
@@ -140,18 +142,28 @@ func (r *restore) fromStart(ctx context.Context, known position) (err error) {
 	return r.dropLocal()
 }
 
+// giveUp leaves no store behind that was refused. One that could not be read to the
+// end is where the next start goes on.
+func (r *restore) giveUp(err error) error {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return errors.Join(r.dropStore(), r.keepLocal())
+	}
+	return nil
+}
+
 // judge says whether what was restored can be the connector's state.
-func (r *restore) judge(p, known position, own owner) error {
+func (r *restore) judge(p, known position) error {
 	hasOffsets := r.tables.o.HasOffsets(r.partition)
 	switch {
-	case own == (owner{}) && p.last >= 0:
+	case p.owner == 0 && p.last >= 0:
 		return r.refuse(ErrCorrupt, "records without an owner", "", hintOther)
-	case own == (owner{}) && hasOffsets && !r.step.AllowEmpty:
+	case p.owner == 0 && hasOffsets && !r.step.AllowEmpty:
 		return r.refuse(ErrMissing, "", "", hintReset)
-	case own == (owner{}):
+	case p.owner == 0:
 		return nil
-	case p.commits == 0 || incarnationText(p.incarnation) != own.Incarnation:
-		return r.refuse(ErrCorrupt, "records of another beginning", own.Incarnation, hintOther)
+	case p.commits == 0 || p.incarnation != p.owner:
+		return r.refuse(ErrCorrupt, "records of another beginning", incarnationText(p.owner), hintOther)
 	case hasOffsets && p.incarnation == known.incarnation && p.commits < known.commits:
 		return r.refuse(ErrShorter, fmt.Sprintf("commit %d", p.commits), fmt.Sprintf("commit %d", known.commits), hintReset)
 	}
@@ -165,14 +177,14 @@ func (r *restore) begin(s store) error {
 		return fmt.Errorf("draw a number: %w", err)
 	}
 	p := position{head: newHead, last: -1, at: r.tables.now()}
-	p.incarnation = binary.BigEndian.Uint64(b[:])
+	p.incarnation = max(binary.BigEndian.Uint64(b[:]), 1)
+	p.owner = p.incarnation
 	return s.apply(newOverlay(false), p)
 }
 
-// replay reads the changelog from an offset into a store. own gets the owner, if its
-// record is met.
-func (r *restore) replay(ctx context.Context, s store, from int64, own *owner) error {
-	l := loader{restore: r, store: s, gathered: newOverlay(false), pos: s.position(), own: own}
+// replay reads the changelog from an offset into a store.
+func (r *restore) replay(ctx context.Context, s store, from int64) error {
+	l := loader{restore: r, store: s, gathered: newOverlay(false), pos: s.position()}
 	if _, err := r.log.Replay(ctx, r.topic, r.partition, from, l.record); err != nil {
 		return err
 	}
@@ -185,7 +197,6 @@ type loader struct {
 	store    store
 	gathered *overlay
 	pos      position
-	own      *owner
 }
 
 func (l *loader) record(offset int64, key, value []byte) error {
@@ -206,11 +217,7 @@ func (l *loader) record(offset int64, key, value []byte) error {
 func (l *loader) take(key, value []byte) (err error) {
 	switch key[0] {
 	case tagOwner:
-		*l.own, err = decodeOwner(value)
-		if err != nil {
-			return l.refuse(err, "", "", hintOther)
-		}
-		return l.checkOwner(*l.own)
+		return l.takeOwner(value)
 	case tagHead:
 		l.pos.head, err = decodeHead(value)
 		if err != nil {
@@ -225,6 +232,15 @@ func (l *loader) take(key, value []byte) (err error) {
 	_, old := l.gathered.write(l.tables.hash(key[0], key[1:]), key[0], key[1:], v)
 	l.gathered.freeValue(old)
 	return nil
+}
+
+func (l *loader) takeOwner(value []byte) error {
+	own, err := decodeOwner(value)
+	if err != nil {
+		return l.refuse(err, "", "", hintOther)
+	}
+	l.pos.owner, _ = own.incarnation() // decoding has checked it
+	return l.checkOwner(own)
 }
 
 func (l *loader) flush() error {

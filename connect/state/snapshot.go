@@ -31,18 +31,19 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // filePosition is a position as local files hold it.
 type filePosition struct {
-	Head []byte `json:"head"`
-	Last int64  `json:"last"`
-	At   int64  `json:"at"`
+	Head  []byte `json:"head"`
+	Owner uint64 `json:"owner"`
+	Last  int64  `json:"last"`
+	At    int64  `json:"at"`
 }
 
 func (p position) file() filePosition {
-	return filePosition{Head: p.head.encode(), Last: p.last, At: p.at}
+	return filePosition{Head: p.head.encode(), Owner: p.owner, Last: p.last, At: p.at}
 }
 
 func (f filePosition) position() (position, error) {
 	h, err := decodeHead(f.Head)
-	return position{head: h, last: f.Last, at: f.At}, err
+	return position{head: h, owner: f.Owner, last: f.Last, at: f.At}, err
 }
 
 // snapshotHeader begins a snapshot. Its position is that of the store when writing
@@ -142,41 +143,28 @@ func (t *Table) committedPosition(s *memoryStore) position {
 	return s.pos
 }
 
-// writeEntries writes all entries. Its walk over the index allows for changes between
-// its steps: what is neither added nor removed meanwhile is met exactly once.
+// writeEntries writes all entries, and lets the store change after each frame.
 func (t *Table) writeEntries(ctx context.Context, s *memoryStore, w *snapshotWriter) error {
-	mu := &t.tables.mu
-	buf := []byte{frameEntries}
-	flush := func() error {
-		mu.RUnlock()
-		defer mu.RLock()
-		err := w.frame(buf)
+	buf := make([]byte, 0, frameBytes+frameBytes/8)
+	for next, done := uint64(0), false; !done; {
 		buf = append(buf[:0], frameEntries)
-		return errors.Join(err, ctx.Err())
-	}
-	add := func(k ref) error {
-		buf = appendEntry(buf, s.data.keyAt(k), s.data.valueAt(s.data.value(k)))
-		if len(buf) < frameBytes {
-			return nil
+		t.tables.mu.RLock()
+		next, done = s.data.index.walk(next, func(k ref) bool {
+			buf = appendEntry(buf, s.data.keyAt(k), s.data.valueAt(s.data.value(k)))
+			return len(buf) < frameBytes
+		})
+		t.tables.mu.RUnlock()
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		return flush()
-	}
-	mu.RLock()
-	defer mu.RUnlock()
-	for _, k := range s.data.index {
-		if err := add(k); err != nil {
+		if len(buf) == 1 {
+			continue
+		}
+		if err := w.frame(buf); err != nil {
 			return err
 		}
 	}
-	for _, k := range s.data.clash {
-		if err := add(k); err != nil {
-			return err
-		}
-	}
-	if len(buf) == 1 {
-		return nil
-	}
-	return flush()
+	return nil
 }
 
 func appendEntry(b, key, value []byte) []byte {

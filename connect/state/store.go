@@ -5,8 +5,9 @@ package state
 // position says which part of the changelog a store holds.
 type position struct {
 	head
-	last int64 // the offset of the last record; -1 before the first
-	at   int64 // when it was reached, by the clock of the machine, in milliseconds
+	owner uint64 // the incarnation that the owner names; 0 if its record has not been met
+	last  int64  // the offset of the last record; -1 before the first
+	at    int64  // when it was reached, by the clock of the machine, in milliseconds
 }
 
 // store is the committed state of one table. What it returns may alias it, and is
@@ -39,7 +40,7 @@ type memoryStore struct {
 }
 
 func newMemoryStore(h hasher, scans bool) *memoryStore {
-	return &memoryStore{hasher: h, data: newEntries(scans), pos: position{head: newHead, last: -1}}
+	return &memoryStore{hasher: h, data: entries{scans: scans}, pos: position{head: newHead, last: -1}}
 }
 
 func (s *memoryStore) get(h uint64, tag byte, rest []byte, _ *blocks) ([]byte, bool, error) {

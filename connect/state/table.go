@@ -30,6 +30,7 @@ type Table struct {
 	boundKey []byte // room for the key of the next bound
 	timer    []byte // the key of the timer that is set or deleted
 	fired    []byte // the key of the timer that fires
+	walk     walk   // for timers
 }
 
 var _ connect.State = (*Table)(nil)
@@ -90,7 +91,7 @@ func (t *Table) Scan(from, to []byte, fn func(key, value []byte) bool) {
 		t.fail("scan", err)
 		return
 	}
-	m := t.layers(c)
+	m := new(walk).over(t, c)
 	for m.seek(append([]byte{tagValue}, from...)); ; m.next() {
 		key := m.key()
 		if key == nil || key[0] != tagValue || to != nil && bytes.Compare(key[1:], to) >= 0 {
@@ -105,15 +106,23 @@ func (t *Table) Scan(from, to []byte, fn func(key, value []byte) bool) {
 	}
 }
 
-// layers returns the overlays over the store.
-func (t *Table) layers(c storeCursor) *merged {
-	m := &merged{layers: make([]cursor, 0, 3)}
-	m.layers = append(m.layers, &entriesCursor{e: &t.filling.entries})
+// walk is what it takes to walk the layers of a table.
+type walk struct {
+	merged
+	room            [3]cursor
+	filling, frozen entriesCursor
+}
+
+// over begins a walk over the overlays of a table and its store.
+func (w *walk) over(t *Table, c storeCursor) *merged {
+	w.filling.e = &t.filling.entries
+	w.layers = append(w.room[:0], &w.filling)
 	if t.frozen != nil {
-		m.layers = append(m.layers, &entriesCursor{e: &t.frozen.entries})
+		w.frozen.e = &t.frozen.entries
+		w.layers = append(w.layers, &w.frozen)
 	}
-	m.layers = append(m.layers, c)
-	return m
+	w.layers = append(w.layers, c)
+	return &w.merged
 }
 
 // CloseTime is the last time set by SetCloseTime, in milliseconds; math.MinInt64

@@ -88,7 +88,7 @@ func (t *Table) seekTimer(b *timerBound) bool {
 		b.none = true
 		return false
 	}
-	m := t.layers(c)
+	m := t.walk.over(t, c)
 	if len(b.key) == 0 {
 		b.key = append(b.key, tagTimer)
 	}

@@ -5,6 +5,7 @@ package state
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"sync/atomic"
 )
 
@@ -54,6 +55,7 @@ func (u *Unit) Each(fn func(topic string, partition int32, changes []Change) err
 	var changes []Change
 	for i := range u.parts {
 		p := &u.parts[i]
+		changes = slices.Grow(changes, min(p.overlay.changed, changesAtOnce))
 		flush := func() error {
 			err := fn(p.table.topic, p.table.partition, changes)
 			changes = changes[:0]
