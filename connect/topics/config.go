@@ -95,16 +95,6 @@ func OpenConfig(ctx context.Context, o ConfigOptions) (*Config, error) {
 		return nil, fmt.Errorf("topic %s has %d partitions, a config topic has exactly one: name another config.storage.topic", o.Topic, n)
 	}
 	c.writer = &writer{log: log, options: kafka.ProducerOptions{TransactionalID: o.TransactionalID, TransactionTimeout: adminTransaction}}
-	// Taking the writer's id over ends what a killed worker left open; then the end is
-	// really the end.
-	if err := c.writer.begin(ctx); err != nil {
-		log.close()
-		return nil, err
-	}
-	if err := log.readToEnd(ctx); err != nil {
-		log.close()
-		return nil, err
-	}
 	c.mu.Lock()
 	c.replayed = true
 	c.mu.Unlock()

@@ -291,9 +291,14 @@ func (c *connector) fail(err error) {
 	if c.ctx.Err() != nil {
 		return
 	}
+	err = c.hidden().hideIn(err)
 	c.log.Error("the connector has failed", "error", err)
-	c.stopTasks(c.all())
+	ended := c.all()
+	c.stopTasks(ended)
 	c.stopInstance()
+	for _, id := range ended {
+		c.report(c.w.status.PutTask(c.ctx, c.name, id, c.instanceStatus(topics.StateUnassigned, "")))
+	}
 	c.failed = err
 	c.retryAt = c.back.next(c.w.o.Now(), c.restartRule(), false)
 	c.tell()

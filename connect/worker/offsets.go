@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/convert"
 	"github.com/connectd/connectd/connect/kafka"
 	"github.com/connectd/connectd/connect/topics"
 )
@@ -204,7 +206,7 @@ func sinkPartition(v connect.Value) (kafka.TopicPartition, error) {
 	}
 	p, ok := integer(number, 32)
 	if !ok {
-		return kafka.TopicPartition{}, badRequest("Failed to parse the following Kafka partition value in the provided offsets: '%s'. Partition values for sink connectors need to be integers.", number.Str())
+		return kafka.TopicPartition{}, badRequest("Failed to parse the following Kafka partition value in the provided offsets: '%s'. Partition values for sink connectors need to be integers.", shown(number))
 	}
 	return kafka.TopicPartition{Topic: topic.Str(), Partition: int32(p)}, nil
 }
@@ -216,16 +218,24 @@ func sinkOffset(v connect.Value) (int64, error) {
 	}
 	n, ok := integer(at, 64)
 	if !ok {
-		return 0, badRequest("Failed to parse the following Kafka offset value in the provided offsets: '%s'. Offset values for sink connectors need to be integers.", at.Str())
+		return 0, badRequest("Failed to parse the following Kafka offset value in the provided offsets: '%s'. Offset values for sink connectors need to be integers.", shown(at))
 	}
 	return n, nil
 }
 
-// integer reads a number, also one that is given as a string.
+// integer reads a number of so many bits, also one that is given as a string.
 func integer(v connect.Value, bits int) (int64, bool) {
 	if v.IsInt() {
-		return v.Int(), v.Int() >= 0
+		return v.Int(), v.Int() >= 0 && v.Int() <= math.MaxInt64>>(64-bits)
 	}
 	n, err := strconv.ParseInt(v.Str(), 10, bits)
 	return n, err == nil && n >= 0
+}
+
+// shown is a value as the user wrote it, a string without its quotes.
+func shown(v connect.Value) string {
+	if v.Kind() == connect.KindString {
+		return v.Str()
+	}
+	return string(convert.AppendJSON(nil, v))
 }

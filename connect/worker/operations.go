@@ -84,18 +84,13 @@ func nameFits(name string, config map[string]string) error {
 
 // check validates a configuration and gathers its mistakes into one error.
 func (w *Worker) check(config map[string]string) error {
-	resolved, err := w.o.Providers.Resolve(config)
-	if err != nil {
-		return badRequest("%v", err)
-	}
-	infos, err := validate(w.o.Plugins, w.o.Override, w.o.Settings.Converters, resolved)
+	infos, err := w.validated(config)
 	if err != nil {
 		return err
 	}
 	for _, warning := range infos.Warnings {
 		w.o.Log.Warn("the configuration has a key that nothing declares", "connector", config["name"], "warning", warning)
 	}
-	w.checkGroup(infos, config)
 	if errs := infos.Errors(); len(errs) > 0 {
 		return badRequest("Connector configuration is invalid and contains the following %d error(s):\n%s\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
 			len(errs), strings.Join(errs, "\n"))
@@ -322,17 +317,10 @@ func (w *Worker) Validate(_ context.Context, plugin string, config map[string]st
 	if ok && !sameConnector(w.o.Plugins, class, plugin) {
 		return nil, badRequest("Included connector type %s does not match request type %s", class, plugin)
 	}
-	resolved, err := w.o.Providers.Resolve(config)
-	if err != nil {
-		return nil, badRequest("%v", err)
-	}
-	infos, err := validate(w.o.Plugins, w.o.Override, w.o.Settings.Converters, resolved)
+	infos, err := w.validated(config)
 	var p *Problem
 	if errors.As(err, &p) {
 		return nil, internal("org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", p.Message)
-	}
-	if err == nil {
-		w.checkGroup(infos, config)
 	}
 	return infos, err
 }

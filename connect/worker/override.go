@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,7 +40,8 @@ func (p OverridePolicy) refuses(key string) bool {
 // overrides checks the client settings of a connector against the policy.
 func (v *validation) overrides(policy OverridePolicy) {
 	v.known = append(v.known, overridePrefixes...)
-	for key, value := range v.props {
+	for _, key := range slices.Sorted(maps.Keys(v.props)) {
+		value := v.props[key]
 		for _, prefix := range overridePrefixes {
 			rest, ok := strings.CutPrefix(key, prefix)
 			if !ok || !policy.refuses(rest) {

@@ -153,15 +153,16 @@ func (c *connector) taskEnded(e taskEnd) {
 	if e.err == nil {
 		e.err = errors.New("the task ended without being told to")
 	}
-	t.failed = e.err
-	c.log.Error("the task has failed", "task", t.id, "error", e.err)
+	t.failed = c.hidden().hideIn(e.err)
+	c.log.Error("the task has failed", "task", t.id, "error", t.failed)
 	now := c.w.o.Now()
-	if now.Sub(t.began) > t.back.pause {
-		t.back = backoff{} // it ran well for longer than it paused
+	rule := c.restartRule()
+	if now.Sub(t.began) > rule.most {
+		t.back = backoff{} // it ran well; a slow failure, such as a time-out, is no such run
 	}
 	if !errors.Is(e.err, runtime.ErrFenced) {
 		var record *runtime.RecordError
-		t.retryAt = t.back.next(now, c.restartRule(), errors.As(e.err, &record))
+		t.retryAt = t.back.next(now, rule, errors.As(e.err, &record))
 	}
 	c.tellTask(t)
 }

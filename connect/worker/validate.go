@@ -83,7 +83,7 @@ func Validate(plugins *connect.Plugins, policy OverridePolicy, props map[string]
 func validate(plugins *connect.Plugins, policy OverridePolicy, converters, props map[string]string) (*ConfigInfos, error) {
 	class, ok := props["connector.class"]
 	if !ok || strings.TrimSpace(class) == "" {
-		return nil, badRequest("Connector config %s contains no connector type", javaMap(props))
+		return nil, badRequest("Connector config %s contains no connector type", javaMap(masked(props)))
 	}
 	v := &validation{plugins: plugins, worker: converters, props: props, index: map[string]int{}}
 	v.infos.Name, v.infos.Groups, v.infos.Configs = class, []string{}, []ConfigInfo{}
