@@ -119,7 +119,8 @@ func (t *Task) newWriter(c *client, poison map[refusal]error) (*topicWriter, err
 	for _, s := range t.p.chain.stateSteps() {
 		all.refused[t.changelog(s)] = "it is a changelog of this connector"
 	}
-	w := &topicWriter{ctx: context.Background(), now: t.o.Now, key: t.p.key, value: t.p.value, header: t.p.header, poison: poison}
+	w := &topicWriter{ctx: context.Background(), now: t.o.Now, key: t.p.key, value: t.p.value, header: t.p.header, poison: poison, maxAge: c.settings.MetadataMaxAge}
+	w.dir.looked = t.o.Now()
 	w.admit = func(ctx context.Context, name string) (*outputTopic, error) {
 		n, limit, err := all.admit(ctx, name)
 		if err != nil {

@@ -143,7 +143,13 @@ func TestZombieIsFenced(t *testing.T) {
 	first := w.run()
 	w.await(out, 1)
 	w.stateDir = t.TempDir()
+	started := make(chan struct{})
+	w.source.start = func() error {
+		close(started)
+		return nil
+	}
 	w.run()
+	<-started
 	w.source.add(lines(out, "a=2")...)
 	if err := first.wait(); !errors.Is(err, ErrFenced) {
 		t.Errorf("the first task returned %v, want ErrFenced", err)

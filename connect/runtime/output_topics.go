@@ -30,6 +30,7 @@ type topicWriter struct {
 	value  codec
 	header headerCodec
 	dir    directory
+	maxAge time.Duration // of what is known of topics
 	admit  func(ctx context.Context, topic string) (*outputTopic, error)
 	wall   int64 // milliseconds, taken once a batch
 	// poison are records that the broker has refused; nil for none. See refusal.
@@ -167,7 +168,7 @@ func (t *topics) admit(ctx context.Context, name string) (partitions int32, limi
 	if name == "" {
 		return 0, 0, connect.DataErrorf("the record names no topic")
 	}
-	partitions, err = t.cluster.Partitions(ctx, name)
+	partitions, err = t.cluster.Refresh(ctx, name)
 	if errors.Is(err, kafka.ErrUnknownTopic) {
 		if _, err = t.cluster.EnsureTopic(ctx, t.creation.spec(name)); err == nil {
 			partitions, err = t.cluster.Partitions(ctx, name)

@@ -3,6 +3,8 @@
 package runtime
 
 import (
+	"time"
+
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/kafka"
 )
@@ -11,7 +13,9 @@ import (
 // one of them, under a number that stays for the life of the task.
 type directory struct {
 	topics  map[string]*outputTopic
-	last    *outputTopic // records of one topic usually come in a row
+	old     map[string]*outputTopic // as they were before they were looked up anew
+	looked  time.Time               // when topics was empty last
+	last    *outputTopic            // records of one topic usually come in a row
 	targets []kafka.TopicPartition
 }
 
@@ -45,7 +49,7 @@ func (d *directory) add(name string, partitions int32, limit int) *outputTopic {
 	if d.topics == nil {
 		d.topics = map[string]*outputTopic{}
 	}
-	if old := d.topics[name]; old != nil {
+	if old := d.old[name]; old != nil {
 		copy(t.targets, old.targets)
 	}
 	d.topics[name] = t
@@ -66,8 +70,14 @@ func (t *outputTopic) partition(asked int32, key []byte) (int32, bool) {
 	}
 }
 
-// turn moves records without keys on to another partition.
-func (d *directory) turn() {
+// turn is called between units: records without keys go on to another partition, and
+// topics are looked up anew when what is known of them is older than maxAge, since
+// they may have grown.
+func (d *directory) turn(now time.Time, maxAge time.Duration) {
+	if now.Sub(d.looked) >= maxAge {
+		d.old, d.topics, d.last, d.looked = d.topics, nil, nil, now
+		return
+	}
 	for _, t := range d.topics {
 		t.sticky++
 	}

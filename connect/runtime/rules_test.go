@@ -275,6 +275,41 @@ func TestKeysChooseThePartition(t *testing.T) {
 	}
 }
 
+func TestTopicThatGrows(t *testing.T) {
+	w := newWorld(t, map[string]string{"producer.override.metadata.max.age.ms": "1"})
+	out := w.create("out", 1, nil)
+	add := func(key string) {
+		r := text(out, key)
+		r.Key = connect.String(key)
+		w.source.add(r)
+	}
+	add("a")
+	w.run()
+	w.await(out, 1)
+	if err := w.cluster.GrowTopic(t.Context(), out, 64); err != nil {
+		t.Fatal(err)
+	}
+	var fresh []int32
+	for p := int32(1); p < 64; p++ {
+		fresh = append(fresh, p)
+	}
+	n := 0
+	w.until("a key goes to a new partition", func() bool {
+		add(fmt.Sprint("key", n))
+		n++
+		ends, err := w.cluster.ListOffsets(t.Context(), out, fresh, kafka.Latest, kafka.ReadUncommitted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, end := range ends {
+			if end > 0 {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // A transaction that the coordinator gives up on leads to the committed offset, and
 // the task goes on.
 func TestTransactionThatTimesOut(t *testing.T) {

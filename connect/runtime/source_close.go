@@ -72,7 +72,7 @@ func (r *sourceRoad) closeUnit() error {
 		u.state = frozen
 	}
 	u.targets = r.w.dir.targets[:len(r.w.dir.targets):len(r.w.dir.targets)]
-	r.w.dir.turn()
+	r.w.dir.turn(r.t.o.Now(), r.w.maxAge)
 	r.unit, r.ends, r.busy = next, false, true
 	go func() {
 		err := commit(r.hard, u)
