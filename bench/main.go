@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command bench measures connectd, end to end and as a process of its own, beside
+// what can be had without it: sarama's AsyncProducer, and bare batches on the protocol
+// layer, on the same broker in the same run. A ratio of one run says more than a rate,
+// because both sides had the same machine.
+//
+// Each scenario starts a daemon on a directory of its own with the settings that it has
+// by default, feeds it, and waits until the last record is committed. What a topic
+// holds is counted afterwards with another client, so that a rate of something lost or
+// doubled is an error and not a number.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// sizes say how much is measured.
+type sizes struct {
+	lines, events, users, starts, latencies, rounds int
+}
+
+var (
+	full  = sizes{lines: 2_000_000, events: 1_000_000, users: 100_000, starts: 10, latencies: 500, rounds: 3}
+	quick = sizes{lines: 100_000, events: 50_000, users: 5_000, starts: 2, latencies: 50, rounds: 1}
+)
+
+// session is one run of the program.
+type session struct {
+	sizes
+	dir     string // removed at the end
+	binary  string
+	profile string // where CPU profiles go; "" for none
+	report  *report
+}
+
+// scenario is something that can be asked for by name.
+type scenario struct {
+	name string
+	run  func(context.Context, *session) error
+}
+
+var scenarios = []scenario{
+	{"start", measureStart}, {"file", measureFile}, {"sinks", measureSinks}, {"cart", measureCart}, {"latency", measureLatency},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	small := flags.Bool("quick", false, "small counts: shows that everything works, the numbers mean little")
+	only := flags.String("only", "", "one scenario: "+names())
+	rounds := flags.Int("rounds", 0, "how often a rate is measured (default 3, with -quick 1)")
+	profile := flags.String("profile", "", "directory for CPU profiles of the daemon; takes some of the speed")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	s := &session{sizes: full, profile: *profile, report: &report{out: out}}
+	if *small {
+		s.sizes = quick
+	}
+	if *rounds > 0 {
+		s.rounds = *rounds
+	}
+	if s.dir, err = os.MkdirTemp("", "connectd-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.dir)
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	s.report.begin(describeMachine())
+	for _, sc := range chosen {
+		if err := sc.run(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", sc.name, err)
+		}
+	}
+	return nil
+}
+
+func names() string {
+	var all []string
+	for _, s := range scenarios {
+		all = append(all, s.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func choose(name string) ([]scenario, error) {
+	if name == "" {
+		return scenarios, nil
+	}
+	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no scenario %q; there are: %s", name, names())
+	}
+	return scenarios[i : i+1], nil
+}
+
+// build makes the binary that is measured.
+func (s *session) build(ctx context.Context) error {
+	s.binary = filepath.Join(s.dir, "connectd")
+	args := []string{"build", "-o", s.binary}
+	if s.profile != "" {
+		overlay, err := profilingOverlay(ctx, s.dir)
+		if err != nil {
+			return err
+		}
+		if s.profile, err = filepath.Abs(s.profile); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(s.profile, 0o755); err != nil {
+			return err
+		}
+		args = append(args, "-overlay", overlay)
+	}
+	text, err := exec.CommandContext(ctx, "go", append(args, daemonPackage)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build connectd: %w\n%s", err, text)
+	}
+	return nil
+}
