@@ -117,3 +117,20 @@ func BenchmarkCartJoin(b *testing.B) {
 	}
 	benchRoad(b, &firehose{lines: lines, json: true}, config, func(p *connect.Plugins) { p.Transforms = append(p.Transforms, cartjoin.Plugin()) })
 }
+
+// BenchmarkOneRecord is the time from a record that the connector has to the commit
+// that makes it visible, when nothing else flows.
+func BenchmarkOneRecord(b *testing.B) {
+	w := newWorld(b, nil)
+	out := w.create("out", 1, nil)
+	told := make(chan int64, 1)
+	w.source.told = func(at int64) { told <- at }
+	w.run()
+	w.source.add(text(out, "first"))
+	<-told
+	b.ResetTimer()
+	for range b.N {
+		w.source.add(text(out, "one"))
+		<-told
+	}
+}

@@ -20,6 +20,7 @@ type memory struct {
 	ends    map[int]bool // the connector's transaction ends behind these records
 	more    chan struct{}
 	commits []int64 // committed positions in the order of the calls
+	told    func(at int64)
 	poll    func(n int) error
 	start   func() error
 	polls   int
@@ -121,6 +122,9 @@ func (t *memoryTask) Commit(_ context.Context, ps []connect.Position) error {
 	for _, p := range ps {
 		v, _ := p.Offset.Get("position")
 		t.m.commits = append(t.m.commits, v.Int())
+		if t.m.told != nil {
+			t.m.told(v.Int())
+		}
 	}
 	return nil
 }
