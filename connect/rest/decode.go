@@ -53,6 +53,9 @@ func decodeCreate(r *http.Request) (createRequest, error) {
 	if err := dec.Decode(&body); err != nil {
 		return out, fmt.Errorf("read the request: %w (the members are name, config and initial_state)", plainly(err))
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return out, fmt.Errorf("read the request: there is more behind the JSON object")
+	}
 	if body.Config == nil {
 		return out, fmt.Errorf("the request has no config")
 	}

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -126,5 +128,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	trimSlash(r.URL)
 	s.mux.ServeHTTP(w, r)
+}
+
+// trimSlash takes one slash off the end of a path: /connectors/ is what many guides
+// tell people to post to. An encoded slash belongs to a name and stays.
+func trimSlash(u *url.URL) {
+	if escaped := u.EscapedPath(); len(escaped) > 1 && strings.HasSuffix(escaped, "/") {
+		u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(u.RawPath, "/")
+	}
 }
