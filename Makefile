@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the binary into build/connectd
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/connectd ./cmd/connectd
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BUILD)/connectd ./cmd/connectd
 
 demo: build ## watch orders join into carts, fail, be killed, repaired and resumed
 	@$(GO) run ./config/demo $(BUILD)/connectd
