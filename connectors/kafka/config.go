@@ -29,6 +29,7 @@ const (
 	targetPrefix   = "target.cluster."
 	targetKeyConv  = "target.key.converter"
 	targetValConv  = "target.value.converter"
+	errorTopicKey  = "errors.deadletterqueue.topic.name" // the engine's
 	byteArray      = "org.apache.kafka.connect.converters.ByteArrayConverter"
 	topicReference = "${topic}"
 )
@@ -37,7 +38,7 @@ var sourceConfig = connect.Define(
 	connect.ConfigKey{Name: topicsKey, Type: connect.TypeConfigList, Importance: connect.ImportanceHigh, Check: connect.Unique,
 		Doc: "Topics to read. Exactly one of topics and topics.regex is needed."},
 	connect.ConfigKey{Name: regexKey, Type: connect.TypeConfigString, Importance: connect.ImportanceHigh, Check: connect.IsRegex,
-		Doc: "Topics to read, as a regular expression for the whole name. New topics are picked up."},
+		Doc: "Topics to read, as a regular expression for the whole name. New topics are picked up; topics that the job itself writes are left out."},
 	connect.ConfigKey{Name: topicKey, Type: connect.TypeConfigString, Default: topicReference, Importance: connect.ImportanceHigh, Check: connect.NonEmpty,
 		Doc: "Topic to write; ${topic} stands for the name of the topic that was read."},
 	connect.ConfigKey{Name: startKey, Type: connect.TypeConfigString, Default: "earliest", Check: connect.OneOf("earliest", "latest", "none"),
@@ -95,7 +96,7 @@ func noLoop(c connect.Config, topics []string, regex string) connect.ConfigError
 	if to == topicReference {
 		return connect.ConfigErrors{{Key: topicKey, Value: to, Rule: "a job on its own cluster must not write to the topic that it reads", Hint: hint}}
 	}
-	loops := slices.Contains(topics, to)
+	loops := slices.ContainsFunc(topics, func(t string) bool { return slices.Contains(topics, strings.ReplaceAll(to, topicReference, t)) })
 	if re, err := regexp.Compile("^(?:" + regex + ")$"); regex != "" && err == nil {
 		loops = re.MatchString(to)
 	}

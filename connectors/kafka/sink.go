@@ -15,7 +15,9 @@ import (
 )
 
 // transactionTimeout is after how long an open transaction of a dead sink is aborted.
-const transactionTimeout = time.Minute
+// It is well above the usual interval of flushes, a minute; where flushes are rarer, a
+// transaction is committed at half of it.
+const transactionTimeout = 5 * time.Minute
 
 // Sink introduces the sink. Its connections come from the worker's pool; converters
 // are those that target.key.converter and target.value.converter may name.
@@ -29,7 +31,7 @@ func Sink(pool *kafka.Clusters, converters []connect.ConverterPlugin) connect.Si
 		},
 		Defaults: map[string]string{"key.converter": byteArray, "value.converter": byteArray, "header.converter": byteArray},
 		New:      func() connect.Connector { return &sink{} },
-		NewTask:  func() connect.SinkTask { return &sinkTask{pool: pool, plugins: plugins} },
+		NewTask:  func() connect.SinkTask { return &sinkTask{pool: pool, plugins: plugins, now: time.Now} },
 	}
 }
 
@@ -59,6 +61,7 @@ func (s *sink) Stop(context.Context) error { return nil }
 type sinkTask struct {
 	pool    *kafka.Clusters
 	plugins *connect.Plugins
+	now     func() time.Time
 
 	t          connect.SinkTaskContext
 	cluster    *kafka.Cluster
@@ -72,6 +75,7 @@ type sinkTask struct {
 	sticky  int32
 	counts  map[string]int32
 	toNames map[string]string
+	opened  time.Time // when the transaction began; zero without one
 }
 
 func validateTarget(plugins *connect.Plugins, c connect.Config) connect.ConfigErrors {
@@ -104,8 +108,13 @@ func newConverter(plugins *connect.Plugins, c connect.Config, key string) (conne
 	return p.New(connect.ConverterContext{Key: key == targetKeyConv, Config: cfg})
 }
 
-// Start takes over the transactional id of the task.
+// Start takes over the transactional id of the task. It may be called again after it
+// failed.
 func (s *sinkTask) Start(ctx context.Context, t connect.SinkTaskContext) error {
+	if s.release != nil {
+		s.release()
+	}
+	s.release, s.producer = nil, nil
 	s.t, s.preserve, s.template = t, t.Config.Bool(preserveKey), t.Config.String(topicKey)
 	s.sets, s.counts, s.toNames = map[kafka.TopicPartition][]kafka.Record{}, map[string]int32{}, map[string]string{}
 	var err error
@@ -122,10 +131,34 @@ func (s *sinkTask) Start(ctx context.Context, t connect.SinkTaskContext) error {
 	if s.cluster, s.release, err = s.pool.Get(ctx, settings); err != nil {
 		return connect.Retriable(err)
 	}
-	s.producer, err = s.cluster.NewProducer(ctx, kafka.ProducerOptions{
-		TransactionalID: fmt.Sprintf("connectd-sink-%s-%d", t.Connector, t.Task), TransactionTimeout: transactionTimeout,
-	})
+	id, err := s.transactionalID(ctx)
+	if err != nil {
+		return connect.Retriable(err)
+	}
+	s.producer, err = s.cluster.NewProducer(ctx, kafka.ProducerOptions{TransactionalID: id, TransactionTimeout: transactionTimeout})
 	return connect.Retriable(err)
+}
+
+// transactionalID names the task among all that write to the target cluster: sinks of
+// equal names on several clusters must not fence each other.
+func (s *sinkTask) transactionalID(ctx context.Context) (string, error) {
+	from := ""
+	if len(s.t.Kafka) > 0 {
+		settings, errs := kafka.ParseSettings(s.t.Kafka)
+		if len(errs) > 0 {
+			return "", errs
+		}
+		own, release, err := s.pool.Get(ctx, settings)
+		if err != nil {
+			return "", err
+		}
+		defer release()
+		if from, err = own.ID(ctx); err != nil {
+			return "", fmt.Errorf("ask for the id of the own cluster: %w", err)
+		}
+		from += "-"
+	}
+	return fmt.Sprintf("connectd-sink-%s%s-%d", from, s.t.Connector, s.t.Task), nil
 }
 
 // Open has nothing to do: the positions are the group's.
@@ -133,6 +166,7 @@ func (s *sinkTask) Open(context.Context, []connect.TopicOffset) error { return n
 
 // Put converts the batch and sends it within the open transaction.
 func (s *sinkTask) Put(ctx context.Context, b *connect.Batch) error {
+	clear(s.sets) // what an attempt that failed has left
 	for i := range b.Records {
 		if err := s.add(ctx, &b.Records[i]); err != nil {
 			if connect.IsRetriable(err) {
@@ -146,13 +180,24 @@ func (s *sinkTask) Put(ctx context.Context, b *connect.Batch) error {
 	for tp, rs := range s.sets {
 		s.producer.Send(tp, rs)
 	}
+	if s.opened.IsZero() {
+		s.opened = s.now()
+	}
 	err := s.producer.Flush(ctx)
 	clear(s.sets)
 	if err != nil {
 		// Fenced or refused: the task begins again at the committed offsets.
 		return err
 	}
+	if s.now().Sub(s.opened) > transactionTimeout/2 {
+		return s.commit(ctx)
+	}
 	return nil
+}
+
+func (s *sinkTask) commit(ctx context.Context) error {
+	s.opened = time.Time{}
+	return s.producer.Commit(ctx)
 }
 
 func (s *sinkTask) add(ctx context.Context, r *connect.Record) error {
@@ -162,10 +207,10 @@ func (s *sinkTask) add(ctx context.Context, r *connect.Record) error {
 		return err
 	}
 	out := kafka.Record{Timestamp: r.Timestamp}
-	if out.Key, err = convert(s.keys, topic, r.KeySchema, r.Key); err != nil {
+	if out.Key, err = bytesOf(s.keys, topic, r.KeySchema, r.Key); err != nil {
 		return fmt.Errorf("convert the key for %s: %w", topic, err)
 	}
-	if out.Value, err = convert(s.vals, topic, r.ValueSchema, r.Value); err != nil {
+	if out.Value, err = bytesOf(s.vals, topic, r.ValueSchema, r.Value); err != nil {
 		return fmt.Errorf("convert the value for %s: %w", topic, err)
 	}
 	for _, h := range r.Headers {
@@ -183,7 +228,7 @@ func headerBytes(v connect.Value) []byte {
 	return append([]byte{}, v.Bytes()...)
 }
 
-func convert(c connect.Converter, topic string, s *connect.Schema, v connect.Value) ([]byte, error) {
+func bytesOf(c connect.Converter, topic string, s *connect.Schema, v connect.Value) ([]byte, error) {
 	out, null, err := c.FromConnect(nil, topic, s, v)
 	if err != nil || null {
 		return nil, err
@@ -235,7 +280,7 @@ func (s *sinkTask) partition(r *connect.Record, key []byte, n int32) int32 {
 
 // Flush commits the transaction; only then may the offsets be committed.
 func (s *sinkTask) Flush(ctx context.Context, offsets []connect.TopicOffset) ([]connect.TopicOffset, error) {
-	if err := s.producer.Commit(ctx); err != nil {
+	if err := s.commit(ctx); err != nil {
 		return nil, err
 	}
 	return offsets, nil

@@ -39,6 +39,7 @@ type source struct {
 	pool *kafka.Clusters
 
 	c       connect.ConnectorContext
+	own     bool // the topics are of the worker's cluster
 	topics  []string
 	regex   *regexp.Regexp
 	cluster *kafka.Cluster
@@ -60,10 +61,11 @@ func (s *source) Start(ctx context.Context, c connect.ConnectorContext) error {
 		}
 		s.regex = re
 	}
-	settings, _, err := clientSettings(c.Config, sourcePrefix, c.Kafka)
+	settings, foreign, err := clientSettings(c.Config, sourcePrefix, c.Kafka)
 	if err != nil {
 		return err
 	}
+	s.own = !foreign
 	if s.cluster, s.release, err = s.pool.Get(ctx, settings); err != nil {
 		return err
 	}
@@ -112,11 +114,7 @@ func (s *source) partitions(ctx context.Context) ([]kafka.TopicPartition, error)
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range all {
-			if s.regex.MatchString(t) {
-				topics = append(topics, t)
-			}
-		}
+		topics = s.matching(all)
 	}
 	slices.Sort(topics)
 	var out []kafka.TopicPartition
@@ -133,6 +131,21 @@ func (s *source) partitions(ctx context.Context) ([]kafka.TopicPartition, error)
 		}
 	}
 	return out, nil
+}
+
+// matching returns the topics that the regular expression means. On the own cluster
+// these are not the ones that the job itself writes: it would never come to an end.
+func (s *source) matching(all []string) []string {
+	var found []string
+	written := map[string]bool{}
+	for _, t := range all {
+		if s.regex.MatchString(t) {
+			found = append(found, t)
+			written[strings.ReplaceAll(s.c.Config.String(topicKey), topicReference, t)] = s.own
+		}
+	}
+	written[s.c.Config.Raw()[errorTopicKey]] = s.own
+	return slices.DeleteFunc(found, func(t string) bool { return written[t] })
 }
 
 // Tasks gives partition n of all topics to one task.

@@ -25,7 +25,8 @@ type sourceTask struct {
 
 	inputs  []input
 	numbers map[kafka.TopicPartition]int32
-	pending []kafka.Run // runs that did not fit into the last batch
+	pending []kafka.Run        // runs that did not fit into the last batch
+	begun   []connect.Position // where partitions without a stored offset begin, to be stored
 }
 
 // input is one partition that is read, with what is the same for all its records.
@@ -36,9 +37,12 @@ type input struct {
 	target    int32  // the partition that is written, or NoPartition
 }
 
-// Start seeks to the stored offsets.
+// Start seeks to the stored offsets. It may be called again after it failed.
 func (s *sourceTask) Start(ctx context.Context, t connect.SourceTaskContext) error {
-	s.t = t
+	if s.release != nil {
+		s.release()
+	}
+	s.t, s.release, s.inputs, s.begun = t, nil, nil, nil
 	settings, foreign, err := clientSettings(t.Config, sourcePrefix, t.Kafka)
 	if err != nil {
 		return err
@@ -112,11 +116,11 @@ func checkOffset(p connect.Position) error {
 
 // positions returns where to begin in each partition.
 func (s *sourceTask) positions(ctx context.Context) ([]kafka.TopicOffset, error) {
-	maps := make([]connect.Value, len(s.inputs))
+	partitions := make([]connect.Value, len(s.inputs))
 	for i := range s.inputs {
-		maps[i] = s.inputs[i].partition
+		partitions[i] = s.inputs[i].partition
 	}
-	stored, err := s.t.Offsets(ctx, maps)
+	stored, err := s.t.Offsets(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +135,10 @@ func (s *sourceTask) positions(ctx context.Context) ([]kafka.TopicOffset, error)
 			return nil, err
 		}
 		at = append(at, o)
+		if strings.EqualFold(s.t.Config.String(startKey), "latest") {
+			// The next start must not skip what arrives between the two.
+			s.begun = append(s.begun, s.position(int32(i), o.Offset-1))
+		}
 	}
 	return at, nil
 }
@@ -154,6 +162,10 @@ func (s *sourceTask) begin(ctx context.Context, tp kafka.TopicPartition) (kafka.
 
 // Poll hands out what has been fetched.
 func (s *sourceTask) Poll(ctx context.Context, b *connect.Batch) error {
+	if len(s.begun) > 0 {
+		b.Progress, s.begun = append(b.Progress, s.begun...), nil
+		return nil
+	}
 	if len(s.inputs) == 0 {
 		<-ctx.Done() // topics that appear lead to other tasks
 		return nil
@@ -173,27 +185,22 @@ func (s *sourceTask) Poll(ctx context.Context, b *connect.Batch) error {
 	return nil
 }
 
-// fill moves pending runs into the batch until it is full.
+// fill moves pending runs into the batch until it is full. An error comes with an
+// empty batch only, since the engine throws the batch of an error away.
 func (s *sourceTask) fill(ctx context.Context, b *connect.Batch) error {
 	for len(s.pending) > 0 && !b.Full() {
 		run := &s.pending[0]
-		if run.Err != nil {
-			if err := s.recover(ctx, run); err != nil {
+		if run.Err == nil {
+			if !s.take(b, run) {
+				return nil
+			}
+		} else {
+			if !b.Empty() {
+				return nil
+			}
+			if err := s.recover(ctx, b, run); err != nil {
 				return err
 			}
-			s.pending = s.pending[1:]
-			continue
-		}
-		number := s.numbers[run.TopicPartition]
-		if len(run.Records) == 0 {
-			b.Progress = append(b.Progress, s.position(number, run.Next-1))
-		}
-		n := 0
-		for ; n < len(run.Records) && !b.Full(); n++ {
-			s.add(b, number, &run.Records[n])
-		}
-		if run.Records = run.Records[n:]; len(run.Records) > 0 {
-			break
 		}
 		s.pending = s.pending[1:]
 	}
@@ -203,18 +210,44 @@ func (s *sourceTask) fill(ctx context.Context, b *connect.Batch) error {
 	return nil
 }
 
-// recover goes on elsewhere when the log no longer holds the offset.
-func (s *sourceTask) recover(ctx context.Context, run *kafka.Run) error {
-	if !errors.Is(run.Err, kafka.ErrOffsetOutOfRange) {
-		return connect.Retriable(fmt.Errorf("read %s-%d: %w", run.Topic, run.Partition, run.Err))
+// take moves records into the batch and reports whether the run is used up.
+func (s *sourceTask) take(b *connect.Batch, run *kafka.Run) bool {
+	number, last, n := s.numbers[run.TopicPartition], int64(-1), 0
+	for ; n < len(run.Records) && !b.Full(); n++ {
+		s.add(b, number, &run.Records[n])
+		last = run.Records[n].Offset
 	}
-	o, err := s.begin(ctx, run.TopicPartition)
-	if err != nil {
+	if run.Records = run.Records[n:]; len(run.Records) > 0 {
+		return false
+	}
+	if last < run.Next-1 { // markers of transactions, or records that were filtered
+		b.Progress = append(b.Progress, s.position(number, run.Next-1))
+	}
+	return true
+}
+
+// recover goes on after a partition could not be read. When the log no longer holds
+// the offset it goes on elsewhere; a topic that was deleted may come back.
+func (s *sourceTask) recover(ctx context.Context, b *connect.Batch, run *kafka.Run) error {
+	switch {
+	case errors.Is(run.Err, kafka.ErrUnknownTopic):
+		s.t.Log.Warn("the topic does not exist; it is looked for again", "topic", run.Topic, "partition", run.Partition)
+	case !errors.Is(run.Err, kafka.ErrOffsetOutOfRange):
+		err := connect.Retriable(fmt.Errorf("read %s-%d: %w", run.Topic, run.Partition, run.Err))
+		s.fetcher.Assign(kafka.TopicOffset{TopicPartition: run.TopicPartition, Offset: run.Next})
+		s.pending = s.pending[1:]
 		return err
+	default:
+		o, err := s.begin(ctx, run.TopicPartition)
+		if err != nil {
+			return err
+		}
+		s.t.Log.Warn("the log does not hold the offset any more; records may have been missed",
+			"topic", run.Topic, "partition", run.Partition, "offset", run.Next, "continued_at", o.Offset)
+		run.Next = o.Offset
+		b.Progress = append(b.Progress, s.position(s.numbers[run.TopicPartition], o.Offset-1))
 	}
-	s.t.Log.Warn("the log does not hold the offset any more; records may have been missed",
-		"topic", run.Topic, "partition", run.Partition, "offset", run.Next, "continued_at", o.Offset)
-	s.fetcher.Assign(o)
+	s.fetcher.Assign(kafka.TopicOffset{TopicPartition: run.TopicPartition, Offset: run.Next})
 	return nil
 }
 
