@@ -12,8 +12,13 @@ import (
 	"github.com/connectd/connectd/connect/kafka"
 )
 
-// transactionSize is how many records a transaction of the bare clients has.
-const transactionSize = 5000
+// Records in a transaction of the bare clients: what is usual, and about what the road
+// reaches when it has a backlog. Ratios are to be read beside both, as the end of a
+// transaction costs the same for any size.
+const (
+	transactionSize      = 5_000
+	largeTransactionSize = 40_000
+)
 
 // asyncProducer writes the values with sarama's AsyncProducer, in transactions. Each
 // record is a message through its channels, as its users write it.
@@ -63,19 +68,19 @@ func asyncTransaction(p sarama.AsyncProducer, topic string, values [][]byte) err
 	return p.CommitTxn()
 }
 
-// bareBatches writes the values on the protocol layer: whole batches, one a
-// transaction, and nothing around them. It is what a source could reach at best.
-func bareBatches(ctx context.Context, d *daemon, topic string, values [][]byte) (time.Duration, error) {
+// bareBatches writes the values on the protocol layer: whole batches in
+// transactions of this size, one after the other, and nothing around them.
+func bareBatches(ctx context.Context, d *daemon, topic string, values [][]byte, size int) (time.Duration, error) {
 	p, err := d.cluster.NewProducer(ctx, kafka.ProducerOptions{TransactionalID: topic, TransactionTimeout: time.Minute})
 	if err != nil {
 		return 0, err
 	}
 	tp := kafka.TopicPartition{Topic: topic}
-	records := make([]kafka.Record, 0, transactionSize)
+	records := make([]kafka.Record, 0, size)
 	began := time.Now()
 	now := began.UnixMilli()
 	for rest := values; len(rest) > 0; {
-		n := min(transactionSize, len(rest))
+		n := min(size, len(rest))
 		records = records[:0]
 		for _, v := range rest[:n] {
 			records = append(records, kafka.Record{Value: v, Timestamp: now})

@@ -50,7 +50,7 @@ func measureFile(ctx context.Context, s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.stop()) }()
-	var road, async, bare rates
+	var road, async, bare, large rates
 	var transactions int
 	var memory string
 	for round := range s.rounds {
@@ -69,16 +69,23 @@ func measureFile(ctx context.Context, s *session) (err error) {
 			return fmt.Errorf("AsyncProducer: %w", err)
 		}
 		if err := d.measureClient(ctx, &bare, name+"-bare", values, func(topic string) (time.Duration, error) {
-			return bareBatches(ctx, d, topic, values)
+			return bareBatches(ctx, d, topic, values, transactionSize)
 		}); err != nil {
 			return fmt.Errorf("bare batches: %w", err)
+		}
+		if err := d.measureClient(ctx, &large, name+"-large", values, func(topic string) (time.Duration, error) {
+			return bareBatches(ctx, d, topic, values, largeTransactionSize)
+		}); err != nil {
+			return fmt.Errorf("large bare batches: %w", err)
 		}
 	}
 	s.report.rate("file → topic", road, "lines/s", 1_000_000, fmt.Sprintf("%d records a transaction", s.lines/max(transactions, 1)))
 	s.report.rate("AsyncProducer, 5000 a transaction", async, "records/s", 0, "")
 	s.report.rate("bare batches, 5000 a transaction", bare, "records/s", 0, "")
+	s.report.rate("bare batches, 40000 a transaction", large, "records/s", 0, "")
 	s.report.ratio("file → topic : AsyncProducer", road, async)
-	s.report.ratio("file → topic : bare batches", road, bare)
+	s.report.ratio("file → topic : bare batches of 5000", road, bare)
+	s.report.ratio("file → topic : bare batches of 40000", road, large)
 	s.report.line("memory after the first file → topic", memory, "")
 	return nil
 }

@@ -25,7 +25,7 @@ func measureSinks(ctx context.Context, s *session) (err error) {
 	if err := d.createTopic(ctx, topic); err != nil {
 		return err
 	}
-	if _, err := bareBatches(ctx, d, topic, split(text)); err != nil {
+	if _, err := bareBatches(ctx, d, topic, split(text), largeTransactionSize); err != nil {
 		return err
 	}
 	var toFile, toStdout rates
