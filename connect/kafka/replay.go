@@ -15,17 +15,25 @@ import (
 // nothing which was committed before the call can be missing. It returns the offsets
 // behind what was read.
 func (c *Cluster) Replay(ctx context.Context, topic string, partitions []int32, from map[int32]int64, fn func(p int32, r *Record) error) (map[int32]int64, error) {
-	return c.replay(ctx, topic, partitions, from, ReadUncommitted, fn)
+	return c.replay(ctx, topic, partitions, from, replayMode{until: ReadUncommitted, read: ReadCommitted}, fn)
 }
 
 // ReplayStable is Replay up to the last stable offsets: it waits for nobody's
 // transaction, and may miss what was committed behind one that is still open.
 func (c *Cluster) ReplayStable(ctx context.Context, topic string, partitions []int32, from map[int32]int64, fn func(p int32, r *Record) error) (map[int32]int64, error) {
-	return c.replay(ctx, topic, partitions, from, ReadCommitted, fn)
+	return c.replay(ctx, topic, partitions, from, replayMode{until: ReadCommitted, read: ReadCommitted}, fn)
 }
 
-func (c *Cluster) replay(ctx context.Context, topic string, partitions []int32, from map[int32]int64, until Isolation, fn func(p int32, r *Record) error) (map[int32]int64, error) {
-	ends, err := c.ListOffsets(ctx, topic, partitions, Latest, until)
+// ReplayUncommitted is Replay with the records of open and aborted transactions.
+func (c *Cluster) ReplayUncommitted(ctx context.Context, topic string, partitions []int32, from map[int32]int64, fn func(p int32, r *Record) error) (map[int32]int64, error) {
+	return c.replay(ctx, topic, partitions, from, replayMode{until: ReadUncommitted, read: ReadUncommitted}, fn)
+}
+
+// replayMode says which end a replay reads to, and which records it sees.
+type replayMode struct{ until, read Isolation }
+
+func (c *Cluster) replay(ctx context.Context, topic string, partitions []int32, from map[int32]int64, mode replayMode, fn func(p int32, r *Record) error) (map[int32]int64, error) {
+	ends, err := c.ListOffsets(ctx, topic, partitions, Latest, mode.until)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +41,7 @@ func (c *Cluster) replay(ctx context.Context, topic string, partitions []int32, 
 	if err != nil {
 		return nil, err
 	}
-	f := c.NewFetcher(FetcherOptions{Isolation: ReadCommitted})
+	f := c.NewFetcher(FetcherOptions{Isolation: mode.read})
 	defer f.Close()
 	open := 0
 	reached := make(map[int32]int64, len(partitions))

@@ -33,6 +33,7 @@ type storedOffset struct {
 	partition int32
 	source    connect.Value
 	offset    connect.Value // null after a tombstone
+	at        int64         // where the record stands in its partition of the topic
 }
 
 // OpenOffsets reads the offsets topic, creating it if need be, and follows it.
@@ -69,7 +70,7 @@ func (s *Offsets) apply(p int32, r *kafka.Record) {
 		of = map[string]*storedOffset{}
 		s.stored[key.connector] = of
 	}
-	of[meaning(key.partition)] = &storedOffset{key: append([]byte(nil), r.Key...), partition: p, source: key.partition, offset: offset}
+	of[meaning(key.partition)] = &storedOffset{key: append([]byte(nil), r.Key...), partition: p, source: key.partition, offset: offset, at: r.Offset}
 }
 
 // Load returns every stored position of a connector, as of the end of the topic at

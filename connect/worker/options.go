@@ -33,6 +33,7 @@ type Offsets interface {
 	Load(ctx context.Context, connector string) ([]connect.Position, error)
 	Records(connector string, ps []connect.Position) ([]topics.OffsetRecord, error)
 	Write(ctx context.Context, transactionalID, connector string, ps []connect.Position) error
+	Aborted(ctx context.Context, connector string, partitions []connect.Value) ([]connect.Position, error)
 }
 
 // Options are what a worker is made of. All but the functions and Log are required.
