@@ -239,7 +239,7 @@ func (r *sourceRoad) mustWait() (bool, time.Duration) {
 	switch {
 	case r.t.paused.Load():
 		r.m.SetState(metrics.Paused)
-		return true, r.untilDue()
+		return true, r.patience()
 	case r.busy && (r.ends || r.unit.size() >= r.t.o.Worker.UnitBytes):
 		return true, -1
 	}
@@ -296,11 +296,20 @@ const idleAfter = time.Second
 
 // pollTime is how long a poll may take before the road has something else to do.
 func (r *sourceRoad) pollTime() time.Duration {
-	d := r.untilDue()
+	d := r.patience()
 	if !r.idle && !r.busy && (d < 0 || d > idleAfter) {
 		return idleAfter
 	}
 	return d
+}
+
+// patience is how long the road may wait for something to happen by itself: until
+// the open unit is due, or, during a commit, for ever, since its end wakes the road.
+func (r *sourceRoad) patience() time.Duration {
+	if r.busy {
+		return -1
+	}
+	return r.untilDue()
 }
 
 // fill takes a batch through the stages into the open unit.

@@ -185,9 +185,7 @@ func TestDroppedRecordsAreCommittedByInterval(t *testing.T) {
 	w.until("the offset is committed", func() bool { return w.offset() == 4 })
 	w.source.add(texts(w.topic("out"), 4, 5)...)
 	w.until("the next offset is committed", func() bool { return w.offset() == 5 })
-	if c := w.source.committed(); !slices.Equal(c, []int64{4, 5}) {
-		t.Errorf("the connector was told %v", c)
-	}
+	w.until("the connector is told", func() bool { return slices.Equal(w.source.committed(), []int64{4, 5}) })
 }
 
 func TestPauseCommitsAndStopsPolling(t *testing.T) {
@@ -208,6 +206,34 @@ func TestPauseCommitsAndStopsPolling(t *testing.T) {
 	}
 	r.stop()
 	w.await(out, 5)
+}
+
+// A road whose committer is busy waits for it, and does not ask again and again.
+func TestNoPollsWithoutNeedDuringACommit(t *testing.T) {
+	w := newWorld(t, nil)
+	release := make(chan struct{})
+	var held atomic.Bool
+	w.crash = func(point string) {
+		if point == "before-endtxn" && held.CompareAndSwap(false, true) {
+			<-release
+		}
+	}
+	out := w.topic("out")
+	w.source.add(text(out, "a"))
+	w.run()
+	w.until("a commit is under way", held.Load)
+	w.source.add(text(out, "b"))
+	w.until("the second record is polled", func() bool { return w.metrics.Polled.Load() == 2 })
+	w.source.add(text(out, "c"))
+	w.until("the third record is polled", func() bool { return w.metrics.Polled.Load() == 3 })
+	w.source.mu.Lock()
+	polls := w.source.polls
+	w.source.mu.Unlock()
+	close(release)
+	w.await(out, 3)
+	if polls > 10 {
+		t.Errorf("%d polls for three records", polls)
+	}
 }
 
 func TestIntervalBoundary(t *testing.T) {
