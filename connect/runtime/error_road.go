@@ -37,7 +37,6 @@ type origin struct {
 	sourceOffset     []byte
 	rawKey, rawValue []byte
 	headers          []kafka.Header // as they were read; nil for a source
-	timestamp        int64
 }
 
 // text is the position in one piece.

@@ -27,7 +27,6 @@ type memory struct {
 	stops   int
 	// partitions is the number of source partitions; record i belongs to i modulo it.
 	partitions int
-	own        []int32
 }
 
 func newMemory(rs ...connect.Record) *memory {

@@ -15,9 +15,9 @@ func TestRecordsAndOffsetsAreCommitted(t *testing.T) {
 	out := w.topic("out")
 	w.source.add(texts(out, 0, 10)...)
 	r := w.run()
-	got := values(w.await(out, 10))
+	w.await(out, 10)
 	w.source.add(texts(out, 10, 12)...)
-	got = values(w.await(out, 12))
+	got := values(w.await(out, 12))
 	for i, v := range got {
 		if v != fmt.Sprint(i) {
 			t.Fatalf("record %d is %q", i, v)

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -274,16 +273,6 @@ func header(r kafka.Record, name string) string {
 		}
 	}
 	return "<none>"
-}
-
-// once runs f at the first call with a point.
-func once(point string, f func()) func(string) {
-	var o sync.Once
-	return func(p string) {
-		if p == point {
-			o.Do(f)
-		}
-	}
 }
 
 func after(d time.Duration) <-chan time.Time { return time.After(d) }
