@@ -201,7 +201,7 @@ func countUnit(one, two *Table, n int64) {
 }
 
 func TestKillAtEachPoint(t *testing.T) {
-	kills := 6
+	kills := 12
 	if n, err := strconv.Atoi(os.Getenv("CONNECTD_KILLS")); err == nil {
 		kills = n
 	}
@@ -216,7 +216,7 @@ func killAt(t *testing.T, kind Kind, point string, kills int) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range kills {
+	for range max(kills/3, 1) { // each round kills three times
 		dir := t.TempDir()
 		// A kill, an orderly stop that leaves a local copy, two kills in a row.
 		runChild(t, dir, kind, CrashInApply, 5+random.IntN(20), killUnits)
@@ -237,7 +237,7 @@ func killAt(t *testing.T, kind Kind, point string, kills int) {
 func runChild(t *testing.T, dir string, kind Kind, point string, after, units int) bool {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childKind+"="+string(kind), childPoint+"="+point,
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", childDir+"="+dir, childKind+"="+string(kind), childPoint+"="+point,
 		childAfter+"="+strconv.Itoa(after), childUnits+"="+strconv.Itoa(units))
 	out, err := cmd.CombinedOutput()
 	if err == nil {

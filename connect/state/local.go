@@ -108,11 +108,3 @@ func (t *Table) keepLocal() error {
 	}
 	return os.Rename(t.path(asideEnding), t.path(diskEnding))
 }
-
-// dropStore removes what newStore has made. It is closed.
-func (t *Table) dropStore() error {
-	if t.tables.o.Kind == Memory {
-		return nil
-	}
-	return os.RemoveAll(t.path(diskEnding))
-}

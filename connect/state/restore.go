@@ -94,16 +94,19 @@ func (r *restore) check(known position) error {
 	return nil
 }
 
-// verify reads up to the first head at or after the local copy's last record. It is
-// that record itself, or one that replaced it.
+// verify reads from the local copy's last record up to a head that has all its commits.
+// That is this record itself, if its offset was known, or one that replaced it.
 func (r *restore) verify(ctx context.Context, p position) error {
 	_, err := r.log.Replay(ctx, r.topic, r.partition, p.last, func(_ int64, key, value []byte) error {
 		if len(key) != 1 || key[0] != tagHead {
 			return nil
 		}
 		h, err := decodeHead(value)
-		if err != nil || h.incarnation != p.incarnation || h.commits < p.commits {
+		switch {
+		case err != nil || h.incarnation != p.incarnation:
 			return errOtherLog
+		case h.commits < p.commits:
+			return nil
 		}
 		return errFound
 	})
@@ -116,7 +119,9 @@ func (r *restore) verify(ctx context.Context, p position) error {
 	return err
 }
 
-// fromStart reads the whole changelog into an empty store.
+// fromStart reads the whole changelog into an empty store. If that fails, the local copy
+// that was set aside is put back by the next start; one that was not finished goes on
+// from where it is, if it knows whose it is by then.
 func (r *restore) fromStart(ctx context.Context, known position) (err error) {
 	s, err := r.newStore()
 	if err != nil {
@@ -124,7 +129,7 @@ func (r *restore) fromStart(ctx context.Context, known position) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close(), r.giveUp(err))
+			err = errors.Join(err, s.close())
 		}
 	}()
 	if err := r.replay(ctx, s, r.start); err != nil {
@@ -140,16 +145,6 @@ func (r *restore) fromStart(ctx context.Context, known position) (err error) {
 	}
 	r.store = s
 	return r.dropLocal()
-}
-
-// giveUp leaves no store behind that was refused. One that could not be read to the
-// end is where the next start goes on.
-func (r *restore) giveUp(err error) error {
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		return errors.Join(r.dropStore(), r.keepLocal())
-	}
-	return nil
 }
 
 // judge says whether what was restored can be the connector's state.

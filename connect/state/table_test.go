@@ -4,6 +4,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -316,5 +317,122 @@ func readAlong(tables *Tables, stop chan struct{}) error {
 			return fmt.Errorf("read %q after %q", v, last)
 		}
 		last = string(v)
+	}
+}
+
+func TestDiskThatFailsFailsTheTask(t *testing.T) {
+	log := newMemoryLog()
+	tables := open(t, oneTable(Disk, t.TempDir(), log))
+	table := tables.Table(0, 0)
+	table.Put([]byte("k"), []byte("old"))
+	commit(t, tables, log)
+	tables.Begin()
+	table.Put([]byte("k"), []byte("new"))
+	u, err := tables.Freeze()
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space left on device")
+	table.store.(*diskStore).failed.Store(&full)
+	if err := u.Committed(log.commit(u)); !errors.Is(err, full) {
+		t.Fatalf("Committed = %v", err)
+	}
+	wantValue(t, table, "k", "new") // what is frozen still hides what is below
+	if _, err := tables.Freeze(); !errors.Is(err, full) || !errors.Is(tables.Err(), full) {
+		t.Fatalf("Freeze = %v, Err = %v", err, tables.Err())
+	}
+}
+
+func TestDiskThatCannotBeReadIsRebuilt(t *testing.T) {
+	log, dir := newMemoryLog(), t.TempDir()
+	history(t, Disk, dir, log)
+	tables, err := Open(context.Background(), oneTable(Disk, dir, log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables.Table(0, 0).store.(*diskStore).damaged.Store(true)
+	closeTables(t, tables)
+	log.reads = 0
+	tables = open(t, oneTable(Disk, dir, log))
+	wantHistory(t, tables.Table(0, 0))
+	if all := len(log.partition(oneTopic, 0).records); log.reads != all {
+		t.Fatalf("%d records of %d were read", log.reads, all)
+	}
+}
+
+func TestReadsOfAUnitStayValidOnDisk(t *testing.T) {
+	log := newMemoryLog()
+	tables := open(t, oneTable(Disk, t.TempDir(), log))
+	table := tables.Table(0, 0)
+	for i := range 200 {
+		table.Put(benchKey(i), fmt.Appendf(nil, "%0200d", i))
+	}
+	commit(t, tables, log)
+	for range 3 {
+		tables.Begin()
+		got := make([][]byte, 200)
+		for i := range got {
+			got[i], _ = table.Get(benchKey(i))
+		}
+		for i, v := range got {
+			if want := fmt.Sprintf("%0200d", i); string(v) != want {
+				t.Fatalf("value %d is %q", i, v)
+			}
+		}
+	}
+}
+
+func TestHotKeysTakeNoMoreRoomThanTheirValues(t *testing.T) {
+	tables := open(t, oneTable(Memory, "", newMemoryLog()))
+	table := tables.Table(0, 0)
+	value := make([]byte, 100)
+	for i := range 100_000 {
+		tables.Begin()
+		table.Put([]byte{byte(i % 10)}, value)
+		table.Put([]byte{byte(i % 10)}, value[:50])
+	}
+	if held := table.filling.mem.held(); held > 64<<10 {
+		t.Fatalf("%d bytes are held for ten keys", held)
+	}
+}
+
+func TestUnitWhoseOffsetsAreNotKnown(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			log, dir := newMemoryLog(), t.TempDir()
+			tables := open(t, oneTable(kind, dir, log))
+			for i := range 3 {
+				tables.Begin()
+				tables.Table(0, 0).Put([]byte("k"), []byte{byte('0' + i)})
+				if i == 0 {
+					commit(t, tables, log)
+					continue
+				}
+				u, err := tables.Freeze()
+				if err != nil {
+					t.Fatal(err)
+				}
+				log.commit(u)
+				if err := u.Committed(nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := tables.Apply(); err != nil {
+				t.Fatal(err)
+			}
+			if got := tables.Positions(); got[0].Next != 3 || got[0].Commits != 3 {
+				t.Fatalf("positions %+v", got)
+			}
+			closeTables(t, tables)
+			log.reads = 0
+			tables = open(t, oneTable(kind, dir, log))
+			if log.reads != 10 {
+				t.Fatalf("%d records were read, want five, once to verify the local copy", log.reads)
+			}
+			wantValue(t, tables.Table(0, 0), "k", "2")
+			if got := tables.Positions(); got[0].Next != 9 || got[0].Commits != 3 {
+				t.Fatalf("positions %+v after a restart", got)
+			}
+		})
 	}
 }
