@@ -54,6 +54,8 @@ type ConfigOptions struct {
 	Options
 	// TransactionalID is that of the writer: connect-cluster-<group.id>.
 	TransactionalID string
+	// Lead says that this worker is the one that writes: another writer is fenced.
+	Lead bool
 	// Changed is called after a record about a connector has been applied, from the
 	// goroutine that follows the topic; it must not wait for that goroutine.
 	Changed func(connector string)
@@ -95,10 +97,25 @@ func OpenConfig(ctx context.Context, o ConfigOptions) (*Config, error) {
 		return nil, fmt.Errorf("topic %s has %d partitions, a config topic has exactly one: name another config.storage.topic", o.Topic, n)
 	}
 	c.writer = &writer{log: log, options: kafka.ProducerOptions{TransactionalID: o.TransactionalID, TransactionTimeout: adminTransaction}}
+	if o.Lead {
+		if err := c.lead(ctx); err != nil {
+			log.close()
+			return nil, err
+		}
+	}
 	c.mu.Lock()
 	c.replayed = true
 	c.mu.Unlock()
 	return c, nil
+}
+
+// lead takes the writer's id over, which ends what a killed worker left open and
+// fences one that is still alive; then the end of the topic is really the end.
+func (c *Config) lead(ctx context.Context) error {
+	if err := c.writer.begin(ctx); err != nil {
+		return err
+	}
+	return c.log.readToEnd(ctx)
 }
 
 // Close stops following.

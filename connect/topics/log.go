@@ -64,7 +64,10 @@ func (w warnings) passedOver(p int32, r *kafka.Record, err error) {
 }
 
 // openLog makes sure of the topic, replays it, and begins to follow it. apply is
-// called from one goroutine at a time.
+// called from one goroutine at a time. The replay ends at the last stable offset: a
+// transaction that a killed task left open ends only when that task starts again, which
+// needs this log. Who must not miss anything calls readToEnd when it has fenced its own
+// predecessor.
 func openLog(ctx context.Context, o Options, apply func(int32, *kafka.Record)) (*topicLog, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -77,7 +80,7 @@ func openLog(ctx context.Context, o Options, apply func(int32, *kafka.Record)) (
 		return nil, err
 	}
 	var err error
-	l.reached, err = o.Cluster.Replay(ctx, o.Topic, l.partitions, nil, func(p int32, r *kafka.Record) error {
+	l.reached, err = o.Cluster.ReplayStable(ctx, o.Topic, l.partitions, nil, func(p int32, r *kafka.Record) error {
 		apply(p, r)
 		return nil
 	})
@@ -222,15 +225,25 @@ func (w *writer) write(ctx context.Context, byPartition map[int32][]kafka.Record
 	return w.log.wait(ctx, ends)
 }
 
+// begin takes the transactional id over.
+func (w *writer) begin(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.init(ctx)
+}
+
+func (w *writer) init(ctx context.Context) (err error) {
+	if w.producer == nil {
+		w.producer, err = w.log.o.Cluster.NewProducer(ctx, w.options)
+	}
+	return err
+}
+
 func (w *writer) produce(ctx context.Context, byPartition map[int32][]kafka.Record) (map[int32]int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.producer == nil {
-		p, err := w.log.o.Cluster.NewProducer(ctx, w.options)
-		if err != nil {
-			return nil, err
-		}
-		w.producer = p
+	if err := w.init(ctx); err != nil {
+		return nil, err
 	}
 	now := w.log.o.Now().UnixMilli()
 	for p, rs := range byPartition {

@@ -62,6 +62,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 
 // open reads the three topics beside each other.
 func (w *Worker) open(ctx context.Context) error {
+	w.o.Config.Lead = true // the only member of its group
 	w.o.Config.Changed = func(name string) { w.wake(name, nil) }
 	w.o.Config.Restart = func(r topics.Restart) { w.wake(r.Connector, &r) }
 	var wg sync.WaitGroup
