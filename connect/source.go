@@ -86,3 +86,11 @@ type SourceTask interface {
 	// called after a failed Start.
 	Stop(ctx context.Context) error
 }
+
+// StatePartitioned is implemented by source tasks whose records name other state
+// partitions than 0.
+type StatePartitioned interface {
+	// StatePartitions returns the state partitions that this task reads and writes, and
+	// the number that all tasks of the connector have together. It is asked after Start.
+	StatePartitions() (own []int32, total int32)
+}

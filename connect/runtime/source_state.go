@@ -5,22 +5,16 @@ package runtime
 import (
 	"context"
 	"slices"
-)
 
-// statePartitioned is implemented by source tasks whose records name other state
-// partitions than 0. It is asked after Start, for a chain with state only.
-type statePartitioned interface {
-	// StatePartitions returns the state partitions of this task, and the number that
-	// all tasks of the connector have together.
-	StatePartitions() (own []int32, total int32)
-}
+	"github.com/connectd/connectd/connect"
+)
 
 // openState restores what the task owns: what the connector says, or partition 0,
 // which belongs to the first task.
 func (r *sourceRoad) openState(ctx context.Context) error {
 	var own []int32
 	total := int32(1)
-	if sp, ok := r.task.(statePartitioned); ok {
+	if sp, ok := r.task.(connect.StatePartitioned); ok {
 		own, total = sp.StatePartitions()
 	} else if r.t.o.Task == 0 {
 		own = []int32{0}

@@ -25,6 +25,7 @@ const (
 	sourceServers  = "source.cluster.bootstrap.servers"
 	sourcePrefix   = "source.cluster."
 	partitionsKey  = "task.assigned.partitions" // of task configurations only
+	countKey       = "task.partition.count"     // of task configurations only
 	targetServers  = "target.cluster.bootstrap.servers"
 	targetPrefix   = "target.cluster."
 	targetKeyConv  = "target.key.converter"
@@ -55,6 +56,8 @@ var sourceConfig = connect.Define(
 		Doc: "Brokers of the cluster that is read; not set: the worker's own cluster. All client settings go under source.cluster."},
 	connect.ConfigKey{Name: partitionsKey, Type: connect.TypeConfigString, Null: true, Importance: connect.ImportanceLow,
 		Doc: "The partitions of a task. Set by the connector."},
+	connect.ConfigKey{Name: countKey, Type: connect.TypeConfigInt, Default: "1", Importance: connect.ImportanceLow, Check: connect.AtLeast(1),
+		Doc: "The number of partitions of the topic that has most. Set by the connector."},
 )
 
 var sinkConfig = connect.Define(

@@ -171,6 +171,7 @@ func (s *source) Tasks(ctx context.Context, most int) ([]map[string]string, erro
 	for i := range tasks {
 		tasks[i] = maps.Clone(s.c.Config.Raw())
 		tasks[i][partitionsKey] = strings.Join(assigned[i], ",")
+		tasks[i][countKey] = strconv.Itoa(max(1, numbers))
 	}
 	return tasks, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/connectd/connectd/connect"
@@ -80,6 +81,16 @@ func (s *sourceTask) prepare(assigned []kafka.TopicPartition) {
 		s.inputs = append(s.inputs, in)
 		s.numbers[tp] = int32(i)
 	}
+}
+
+// StatePartitions are the numbers of the partitions that the task reads.
+func (s *sourceTask) StatePartitions() (own []int32, total int32) {
+	for i := range s.inputs {
+		if p := s.inputs[i].Partition; !slices.Contains(own, p) {
+			own = append(own, p)
+		}
+	}
+	return own, int32(s.t.Config.Int(countKey))
 }
 
 // partitionOf is the source partition as MirrorMaker writes it.
