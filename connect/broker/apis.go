@@ -14,6 +14,8 @@ type api struct {
 	key, first, last int16
 	// flexible is the first version with compact encodings.
 	flexible int16
+	// layout is that of the flexible versions, if kmsg decodes them.
+	layout layout
 	// Exactly one of these is set. A handler's error closes the connection.
 	handle func(context.Context, *conn, kmsg.Request) (kmsg.Response, error)
 	raw    func(*conn, context.Context, *call) error
@@ -75,8 +77,10 @@ func apis() []api {
 		on(0, 2, (*conn).listTransactions),
 	}
 	table := make([]api, kmsg.MaxKey+1)
+	known := layouts()
 	for _, a := range list {
 		a.flexible = firstFlexible(a)
+		a.layout = known[a.key]
 		table[a.key] = a
 	}
 	return table

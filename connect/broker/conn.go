@@ -241,8 +241,8 @@ func (c *conn) answer(ctx context.Context, q *call) error {
 	}
 	r := kmsg.RequestForKey(q.api.key)
 	r.SetVersion(q.version)
-	if err := r.ReadFrom(q.body); err != nil {
-		return fmt.Errorf("decode: %w: %w", errRequest, err)
+	if err := q.decode(r); err != nil {
+		return err
 	}
 	res, err := q.api.handle(ctx, c, r)
 	if err != nil {
@@ -250,6 +250,20 @@ func (c *conn) answer(ctx context.Context, q *call) error {
 	}
 	q.out = res.AppendTo(q.out)
 	return c.send(q)
+}
+
+// decode reads the body into r, in time and memory bounded by its size.
+func (q *call) decode(r kmsg.Request) error {
+	if q.flexible {
+		d := decoder{p: q.body}
+		if q.api.layout.walk(&d, q.version); d.bad {
+			return fmt.Errorf("decode: fewer bytes than announced: %w", errRequest)
+		}
+	}
+	if err := r.ReadFrom(q.body); err != nil {
+		return fmt.Errorf("decode: %w: %w", errRequest, err)
+	}
+	return nil
 }
 
 // send writes a complete response.

@@ -32,7 +32,9 @@
 //
 // Requests are at most 100 MiB (8 MiB for those other than Produce), responses
 // to Fetch about 32 MiB, connections 1,000 in all; idle ones are closed after ten
-// minutes. Large requests share a budget of memory. Offsets of groups without
+// minutes. Large requests share a budget of memory. Before kmsg decodes a flexible
+// version, the request is walked along its layout: one that announces more array
+// elements or tagged fields than it has is refused. Offsets of groups without
 // members are kept seven days.
 //
 // # Failing

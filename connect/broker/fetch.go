@@ -4,7 +4,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"time"
 
@@ -41,8 +40,8 @@ type fetchJob struct {
 
 func (c *conn) fetch(ctx context.Context, q *call) error {
 	j := fetchJob{r: kmsg.FetchRequest{Version: q.version}}
-	if err := j.r.ReadFrom(q.body); err != nil {
-		return fmt.Errorf("decode: %w: %w", errRequest, err)
+	if err := q.decode(&j.r); err != nil {
+		return err
 	}
 	if j.r.SessionEpoch > 0 {
 		// Sessions are never handed out.
