@@ -4,6 +4,7 @@ package topics
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -70,9 +71,10 @@ func TestTheConfigTopicSurvives(t *testing.T) {
 	must(t, a.DeleteConnector(ctx, "gone"))
 	must(t, a.PutLoggerLevel(ctx, "root", "DEBUG"))
 
-	restarts := make(chan Restart, 1)
+	restarts := make(chan Restart, 8)
 	changed := make(chan string, 16)
 	o.Restart, o.Changed = func(r Restart) { restarts <- r }, func(name string) { changed <- name }
+	o.Lead = true
 	b := openConfig(t, o)
 	if got := b.Names(); !slices.Equal(got, []string{"x"}) {
 		t.Fatalf("the next reader knows of %v", got)
@@ -81,7 +83,11 @@ func TestTheConfigTopicSurvives(t *testing.T) {
 	if s.Config["k"] != "<v>" || s.Target != Started || len(s.Tasks) != 2 || s.Tasks[1]["n"] != "1" || s.FencingCount != 2 || !maps.Equal(s.AppliedConfig, s.Config) {
 		t.Errorf("the next reader sees %+v", s)
 	}
-	must(t, a.PutRestart(ctx, Restart{"x", true, false}))
+	// b has taken the transactional id over: a cannot write any more, b can.
+	if err := a.PutRestart(ctx, Restart{"x", false, false}); !errors.Is(err, kafka.ErrFenced) {
+		t.Errorf("a writer that was succeeded writes: %v", err)
+	}
+	must(t, b.PutRestart(ctx, Restart{"x", true, false}))
 	if got := <-restarts; got != (Restart{"x", true, false}) {
 		t.Errorf("the request to restart is %v", got)
 	}
@@ -279,4 +285,41 @@ func TestEchoesChangeNothing(t *testing.T) {
 	}
 	produce(t, c, s.log.o.Topic, 0, kafka.Record{Key: []byte("status-task-c-0"), Value: []byte(`{"state":"FAILED","worker_id":"other","generation":60}`)})
 	eventually(t, "a later record of another worker counts", func() bool { return s.Tasks("c")[0].Generation == 60 })
+}
+
+// A killed task leaves a transaction open, which only its next start ends, and that
+// needs these topics. What the killed worker itself left open ends with the start.
+func TestOpenTransactionsDoNotHoldTheStart(t *testing.T) {
+	c := cluster(t)
+	ctx := deadline(t)
+	leaveOpen := func(id, topic, key, value string) {
+		t.Helper()
+		_, err := c.EnsureTopic(ctx, kafka.TopicSpec{Name: topic, Partitions: 1, Replication: 1, Configs: map[string]string{"cleanup.policy": "compact"}})
+		must(t, err)
+		p, err := c.NewProducer(ctx, kafka.ProducerOptions{TransactionalID: id, TransactionTimeout: time.Minute})
+		must(t, err)
+		p.Send(kafka.TopicPartition{Topic: topic}, []kafka.Record{{Key: []byte(key), Value: []byte(value)}})
+		must(t, p.Flush(ctx))
+	}
+	task, offsets := brokertest.Name(t, "task"), brokertest.Topic(t, "offsets")
+	writer, configs := brokertest.Name(t, "connect-cluster"), brokertest.Topic(t, "configs")
+	leaveOpen(task, offsets, `["c",{"a":1}]`, `{"n":1}`)
+	leaveOpen(writer, configs, "connector-x", `{"properties":{"name":"x"}}`)
+
+	soon, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	s, err := OpenOffsets(soon, Options{Cluster: c, Topic: offsets, Partitions: 1, Replication: 1})
+	must(t, err)
+	t.Cleanup(s.Close)
+	o, err := OpenConfig(soon, ConfigOptions{Options: Options{Cluster: c, Topic: configs, Replication: 1}, TransactionalID: writer, Lead: true})
+	must(t, err)
+	t.Cleanup(o.Close)
+	if got := o.Names(); len(got) != 0 {
+		t.Errorf("what was never committed is known: %v", got)
+	}
+	_, err = c.NewProducer(ctx, kafka.ProducerOptions{TransactionalID: task, TransactionTimeout: time.Minute})
+	must(t, err)
+	if got := loaded(t, s, "c"); len(got) != 0 {
+		t.Errorf("an offset that was never committed is loaded: %v", got)
+	}
 }
