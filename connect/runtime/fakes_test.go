@@ -25,6 +25,7 @@ type memory struct {
 	start   func() error
 	polls   int
 	stops   int
+	twice   []string // what was called a second time on one task
 	// partitions is the number of source partitions; record i belongs to i modulo it.
 	partitions int
 }
@@ -47,17 +48,30 @@ func (m *memory) committed() []int64 {
 	return append([]int64(nil), m.commits...)
 }
 
+// once notes a call that a task may see once in its life.
+func (m *memory) once(before *bool, call string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if *before {
+		m.twice = append(m.twice, call)
+	}
+	*before = true
+}
+
 // memoryTask is one task on a memory.
 type memoryTask struct {
 	m    *memory
 	next int
 	// batch is the most records that a poll returns; 0 for no limit.
 	batch int
+
+	started, stopped bool
 }
 
 var fileName = connect.String("memory")
 
 func (t *memoryTask) Start(ctx context.Context, c connect.SourceTaskContext) error {
+	t.m.once(&t.started, "Start")
 	if t.m.start != nil {
 		if err := t.m.start(); err != nil {
 			return err
@@ -129,6 +143,7 @@ func (t *memoryTask) Commit(_ context.Context, ps []connect.Position) error {
 }
 
 func (t *memoryTask) Stop(context.Context) error {
+	t.m.once(&t.stopped, "Stop")
 	t.m.mu.Lock()
 	defer t.m.mu.Unlock()
 	t.m.stops++

@@ -24,7 +24,7 @@ type sourceRoad struct {
 	*stages
 	t    *Task
 	hard context.Context
-	task connect.SourceTask
+	task connect.SourceTask // nil until it has been started
 	c    *committer
 	w    *topicWriter
 	keep *keeper
@@ -109,7 +109,7 @@ func stopOr(ctx context.Context, err error) error {
 
 func (t *Task) newSourceRoad(ctx, hard context.Context, client *client, known *offsets, poison map[refusal]error) (*sourceRoad, error) {
 	o, c := &t.o, t.p.framework
-	r := &sourceRoad{t: t, hard: hard, task: t.p.source.NewTask(), results: make(chan committed, 1), first: true, lastFlush: o.Now()}
+	r := &sourceRoad{t: t, hard: hard, results: make(chan committed, 1), first: true, lastFlush: o.Now()}
 	r.boundary, r.interval = c.String(keyBoundary), o.Worker.FlushInterval
 	if !c.IsNull(keyBoundaryInterval) {
 		r.interval = c.Millis(keyBoundaryInterval)
@@ -121,7 +121,7 @@ func (t *Task) newSourceRoad(ctx, hard context.Context, client *client, known *o
 	if r.stages, err = t.newStages(ctx, client, r.w); err != nil {
 		return nil, err
 	}
-	r.c = &committer{o: o, producer: client.producer, transactional: client.transactional, task: r.task, known: known, position: r.task.Position, crash: t.crash}
+	r.c = &committer{o: o, producer: client.producer, transactional: client.transactional, known: known, crash: t.crash}
 	r.output, r.origin, r.waiting = r.w.write, r.originOf, r.whileWaiting
 	if t.p.source.Decodes {
 		r.decode = r.decodeRaw
@@ -131,18 +131,24 @@ func (t *Task) newSourceRoad(ctx, hard context.Context, client *client, known *o
 	return r, nil
 }
 
-// start starts the plugin.
+// start starts the plugin. A task is never started twice: each try has a new one.
 func (r *sourceRoad) start(ctx context.Context) error {
-	o := &r.t.o
 	return r.retry.do(ctx, r.logRetry("start"), func() error {
-		err := r.task.Start(ctx, connect.SourceTaskContext{
-			Connector: o.Connector, Task: o.Task, Config: r.t.p.plugin, Log: o.Log, Kafka: o.Worker.Common,
-			Offsets: r.c.known.get, AllOffsets: r.c.known.all,
-		})
-		if err != nil {
+		task := r.t.p.source.NewTask()
+		if err := r.startTask(ctx, task); err != nil {
+			logStop(r.log, task.Stop(r.hard))
 			return fmt.Errorf("start the connector's task: %w", err)
 		}
+		r.task, r.c.task, r.c.position = task, task, task.Position
 		return nil
+	})
+}
+
+func (r *sourceRoad) startTask(ctx context.Context, task connect.SourceTask) error {
+	o := &r.t.o
+	return task.Start(ctx, connect.SourceTaskContext{
+		Connector: o.Connector, Task: o.Task, Config: r.t.p.plugin, Log: o.Log, Kafka: o.Worker.Common,
+		Offsets: r.c.known.get, AllOffsets: r.c.known.all,
 	})
 }
 

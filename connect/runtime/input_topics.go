@@ -54,7 +54,7 @@ type sinkRoad struct {
 
 // runSink runs the task until ctx ends or it fails.
 func (t *Task) runSink(ctx, hard context.Context) error {
-	r := &sinkRoad{t: t, hard: hard, task: t.p.sink.NewTask(), first: true}
+	r := &sinkRoad{t: t, hard: hard, first: true}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return stopOr(ctx, err)
@@ -132,21 +132,28 @@ func (t *Task) consumerProps() map[string]string {
 	return props
 }
 
+// start starts the plugin. A task is never started twice: each try has a new one.
 func (r *sinkRoad) start(ctx context.Context) error {
-	o := &r.t.o
 	before := func(err error, d time.Duration) {
 		r.m.Retries.Add(1)
 		r.log.Warn("will be tried again", "operation", "start", "after", d, "error", err)
 	}
 	return r.retry.do(ctx, before, func() error {
-		err := r.task.Start(ctx, connect.SinkTaskContext{
-			Connector: o.Connector, Task: o.Task, Config: r.t.p.plugin, Log: o.Log, Kafka: o.Worker.Common, Report: r.report,
-			Rewind: func(offsets []connect.TopicOffset) { r.rewound = append(r.rewound, offsets...) },
-		})
-		if err != nil {
+		task := r.t.p.sink.NewTask()
+		if err := r.startTask(ctx, task); err != nil {
+			logStop(r.log, task.Stop(r.hard))
 			return fmt.Errorf("start the connector's task: %w", err)
 		}
+		r.task = task
 		return nil
+	})
+}
+
+func (r *sinkRoad) startTask(ctx context.Context, task connect.SinkTask) error {
+	o := &r.t.o
+	return task.Start(ctx, connect.SinkTaskContext{
+		Connector: o.Connector, Task: o.Task, Config: r.t.p.plugin, Log: o.Log, Kafka: o.Worker.Common, Report: r.report,
+		Rewind: func(offsets []connect.TopicOffset) { r.rewound = append(r.rewound, offsets...) },
 	})
 }
 
@@ -353,8 +360,8 @@ func (r *sinkRoad) close() {
 	if r.fetcher != nil {
 		r.fetcher.Close()
 	}
-	if err := r.task.Stop(r.hard); err != nil {
-		r.t.o.Log.Warn("the connector's task did not stop cleanly", "error", err)
+	if r.task != nil {
+		logStop(r.t.o.Log, r.task.Stop(r.hard))
 	}
 	if r.keep != nil {
 		r.keep.close(r.hard)

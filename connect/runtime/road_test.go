@@ -374,11 +374,11 @@ func TestStartIsRepeatedOrFails(t *testing.T) {
 	r := w.run()
 	w.await(w.topic("out"), 1)
 	r.stop()
-	if starts != 3 || w.source.stops != 1 {
-		t.Errorf("%d starts, %d stops", starts, w.source.stops)
+	if starts != 3 || w.source.stops != 3 || len(w.source.twice) > 0 {
+		t.Errorf("%d starts, %d stops, called twice on one task: %q", starts, w.source.stops, w.source.twice)
 	}
 	w.source.start = func() error { return errors.New("wrong password") }
-	if err := w.run().wait(); err == nil || !strings.Contains(err.Error(), "wrong password") || w.source.stops != 2 {
+	if err := w.run().wait(); err == nil || !strings.Contains(err.Error(), "wrong password") || w.source.stops != 4 {
 		t.Errorf("Run returned %v after %d stops", err, w.source.stops)
 	}
 }

@@ -24,6 +24,9 @@ type box struct {
 	opened  []connect.TopicOffset
 	closed  int
 	stops   int
+	starts  int
+	twice   bool         // Start or Stop was called twice on one task
+	start   func() error // nil always works
 	put     func(b *connect.Batch, t connect.SinkTaskContext) error
 	flush   func(offsets []connect.TopicOffset) []connect.TopicOffset
 }
@@ -36,12 +39,19 @@ func (b *box) got() []string {
 
 // boxTask is one task that writes into a box.
 type boxTask struct {
-	b *box
-	c connect.SinkTaskContext
+	b                *box
+	c                connect.SinkTaskContext
+	started, stopped bool
 }
 
 func (t *boxTask) Start(_ context.Context, c connect.SinkTaskContext) error {
-	t.c = c
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	t.b.starts++
+	t.b.twice, t.started, t.c = t.b.twice || t.started, true, c
+	if t.b.start != nil {
+		return t.b.start()
+	}
 	return nil
 }
 
@@ -87,6 +97,7 @@ func (t *boxTask) Stop(context.Context) error {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	t.b.stops++
+	t.b.twice, t.stopped = t.b.twice || t.stopped, true
 	return nil
 }
 
@@ -361,5 +372,22 @@ func TestSinkRewinds(t *testing.T) {
 	w.run()
 	if got := w.awaitBox(b, 5); !slices.Equal(got, []string{"a", "b", "c", "b", "c"}) {
 		t.Errorf("the sink got %q", got)
+	}
+}
+
+func TestSinkStartIsRepeated(t *testing.T) {
+	w, b, in := sinkWorld(t, 1, map[string]string{"errors.retry.timeout": "60000", "errors.retry.delay.max.ms": "1"})
+	b.start = func() error {
+		if b.starts < 3 {
+			return connect.Retriable(errors.New("away"))
+		}
+		return nil
+	}
+	w.produce(in, 0, "a")
+	r := w.run()
+	w.awaitBox(b, 1)
+	r.stop()
+	if b.starts != 3 || b.stops != 3 || b.twice {
+		t.Errorf("%d starts, %d stops, twice on one task: %t", b.starts, b.stops, b.twice)
 	}
 }

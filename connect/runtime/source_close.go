@@ -5,6 +5,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -176,8 +177,14 @@ func (r *sourceRoad) close(hard context.Context) {
 	if r.busy { // start or restore failed halfway; nothing else can be under way
 		<-r.results
 	}
-	if err := r.task.Stop(hard); err != nil {
-		r.log.Warn("the connector's task did not stop cleanly", "error", err)
+	if r.task != nil {
+		logStop(r.log, r.task.Stop(hard))
 	}
 	r.keep.close(hard)
+}
+
+func logStop(log *slog.Logger, err error) {
+	if err != nil {
+		log.Warn("the connector's task did not stop cleanly", "error", err)
+	}
 }
