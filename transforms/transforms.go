@@ -17,6 +17,7 @@ func Plugins() []connect.TransformPlugin {
 		regexRouterPlugin(),
 		routePlugin(),
 		statefulMapPlugin(),
+		unwrapPlugin(),
 		validatePlugin(),
 		window.Plugin(),
 	}
