@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"time"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// version is the release of the original whose settings, events and offsets are understood.
+const version = "3.7.0.Final"
+
+// pluginInfo names the connector and declares its configuration.
+func pluginInfo() connect.PluginInfo {
+	return connect.PluginInfo{
+		Class:   "io.debezium.connector.postgresql.PostgresConnector",
+		Aliases: []string{"PostgresConnector", "postgrescdc"},
+		Version: version,
+		Doc:     "Reads the changes of PostgreSQL tables, and their content at the start, by logical replication.",
+		Config:  declaration,
+		Validate: func(c connect.Config) connect.ConfigErrors {
+			_, errs := parseSettings(c)
+			return errs
+		},
+	}
+}
+
+// settings is a checked configuration. It is immutable and safe for concurrent use.
+// Enumerations hold the lower-case value of the key, aliases resolved; durations of
+// zero mean what zero means for the key.
+type settings struct {
+	Server      serverSettings
+	Slot        slotSettings
+	Publication publicationSettings
+	Topics      topicSettings
+	Format      formatSettings
+	Snapshot    snapshotSettings
+	Runtime     runtimeSettings
+	Signals     signalSettings
+
+	// filter says what is captured; columns what happens to values.
+	filter  *filter
+	columns *columnRules
+}
+
+// serverSettings say how to reach the database. See sqlConfig and replicationConfig.
+type serverSettings struct {
+	Host, User, Password, Database            string
+	Port                                      int
+	TLSMode, Cert, Key, KeyPassword, RootCert string
+	KeepAlive                                 bool
+	InitialStatements                         []string
+	QueryTimeout, ConnectTimeout              time.Duration
+}
+
+type slotSettings struct {
+	Name           string
+	DropOnStop     bool
+	Failover       bool
+	Params         []pluginOption
+	MaxRetries     int
+	RetryDelay     time.Duration
+	LostPolicy     string // fail, resnapshot
+	StatusInterval time.Duration
+	Flush          bool // whether the slot is moved at all: false for lsn.flush.mode=manual
+	FlushTimeout   time.Duration
+	XminInterval   time.Duration
+	Mismatch       string // no_validation, trust_offset, trust_greater_lsn
+}
+
+// pluginOption is one option of START_REPLICATION.
+type pluginOption struct{ Name, Value string }
+
+type publicationSettings struct {
+	Name       string
+	Autocreate string // all_tables, disabled, filtered, no_tables
+	ViaRoot    bool
+	Identities []identityRule
+}
+
+type topicSettings struct {
+	Prefix, Delimiter  string
+	Transaction        string // last part only
+	HeartbeatName      string // the whole name; "" means HeartbeatPrefix, dot, Prefix
+	HeartbeatPrefix    string
+	HeartbeatInterval  time.Duration
+	HeartbeatStatement string
+}
+
+type formatSettings struct {
+	Tombstones          bool
+	Binary              string // bytes, base64, base64-url-safe, hex
+	Decimal             string // string, double, precise
+	Time                string // see timeModes
+	Hstore              string // json, map
+	Interval            string // numeric, string
+	MoneyDigits         int
+	Unavailable         string // as given, with its prefix hex: if it has one
+	UnknownTypes        bool
+	Comments            bool
+	SchemaNames         adjustment
+	FieldNames          adjustment
+	ConvertFailure      string // fail, warn, skip
+	Transactions        bool
+	ContextHeaders      bool
+	SkipUnchangedUpdate bool
+}
+
+type snapshotSettings struct {
+	Mode                     string        // always, initial_only, configuration_based, when_needed, initial, no_data
+	Data, Stream, DataOnLost bool          // of configuration_based
+	Lock                     bool          // shared locks at the beginning
+	LockTimeout              time.Duration // of these
+	Statements               map[string]string
+	Order                    string // disabled, ascending, descending
+	Threads, ThreadParts     int
+	WholeTables              bool // one thread for each table
+	Delay, StreamDelay       time.Duration
+	ChunkSize                int
+	Watermarks               string // insert_insert, insert_delete
+	ReadOnly                 bool
+}
+
+type runtimeSettings struct {
+	MaxBatch      int
+	QueueBytes    int64
+	EventFailure  string // fail, warn, skip
+	MaxRetries    int    // -1 for no limit
+	MaxRetryWait  time.Duration
+	MaxTables     int    // 0 for any number
+	TooManyTables string // warn, fail
+}
+
+type signalSettings struct {
+	Table                 string
+	Source, Kafka         bool
+	KafkaTopic            string
+	NotifyTopic           string
+	NotifySink, NotifyLog bool
+}
+
+const defaultQueueBytes = 16 << 20
+
+// parseSettings checks a decoded configuration as a whole. It names all mistakes, in
+// the order of the keys, in the words of Debezium 3.7 where it refuses the same. The
+// settings are usable only if there are none.
+func parseSettings(c connect.Config) (*settings, connect.ConfigErrors) {
+	p := &parser{c: c, chosen: map[string]string{}}
+	p.choices()
+	p.crossKey()
+	s := &settings{
+		Server: p.server(), Slot: p.slot(), Publication: p.publication(), Topics: p.topics(),
+		Format: p.format(), Snapshot: p.snapshot(), Runtime: p.runtime(), Signals: p.signals(),
+	}
+	var errs connect.ConfigErrors
+	s.filter, errs = newFilter(c)
+	p.errs = append(p.errs, errs...)
+	s.columns, errs = newColumnRules(c.Raw())
+	p.errs = append(p.errs, errs...)
+	p.errs = append(p.errs, refused(c.Raw())...)
+	return s, p.sorted()
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// patternList is a list of regular expressions, each for the whole of a name.
+type patternList []*regexp.Regexp
+
+// match reports whether one of the expressions matches the whole name.
+func (l patternList) match(name string) bool {
+	for _, re := range l {
+		if re.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePatterns reads a comma-separated list of Java regular expressions.
+func parsePatterns(list string) (patternList, error) {
+	var out patternList
+	for _, expr := range splitEscaped(list) {
+		re, err := compilePattern(expr)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, re)
+	}
+	return out, nil
+}
+
+// splitEscaped splits a list at its commas as Debezium does: a backslash keeps the
+// next character from separating, and \, stands for a comma.
+func splitEscaped(list string) []string {
+	var out []string
+	add := func(part string) {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, strings.ReplaceAll(part, `\,`, ","))
+		}
+	}
+	start := 0
+	for i := 0; i < len(list); i++ {
+		switch list[i] {
+		case '\\':
+			i++
+		case ',':
+			add(list[start:i])
+			start = i + 1
+		}
+	}
+	add(list[start:])
+	return out
+}
+
+// compilePattern compiles a Java regular expression that must match a whole name,
+// without regard to case. What Go reads in another way than Java is refused, not
+// misunderstood.
+func compilePattern(expr string) (*regexp.Regexp, error) {
+	translated, err := translatePattern(expr)
+	if err == nil {
+		var re *regexp.Regexp
+		if re, err = regexp.Compile("(?i)^(?:" + translated + ")$"); err == nil {
+			return re, nil
+		}
+	}
+	reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+	return nil, fmt.Errorf("'%s' is not a valid regular expression: %s; look-around, back-references, possessive quantifiers and operations on classes are not available", expr, reason)
+}
+
+// posixClasses are Java's names of classes that Go knows in brackets.
+var posixClasses = map[string]string{
+	"Lower": "[:lower:]", "Upper": "[:upper:]", "Alpha": "[:alpha:]", "Digit": "[:digit:]", "Alnum": "[:alnum:]",
+	"Punct": "[:punct:]", "Graph": "[:graph:]", "Print": "[:print:]", "Blank": "[:blank:]", "Cntrl": "[:cntrl:]",
+	"XDigit": "[:xdigit:]", "Space": "[:space:]", "ASCII": "[:ascii:]",
+}
+
+var (
+	errNested    = errors.New("a class inside of a class")
+	errIntersect = errors.New("an intersection of classes")
+	errEscape    = errors.New("a trailing backslash")
+)
+
+// translatePattern rewrites the escapes that both dialects have under other names.
+func translatePattern(expr string) (string, error) {
+	var b strings.Builder
+	inClass := false
+	for i := 0; i < len(expr); i++ {
+		switch ch := expr[i]; {
+		case ch == '\\':
+			n, err := translateEscape(&b, expr[i:], inClass)
+			if err != nil {
+				return "", err
+			}
+			i += n - 1
+			continue
+		case inClass && ch == '[':
+			return "", errNested
+		case inClass && strings.HasPrefix(expr[i:], "&&"):
+			return "", errIntersect
+		case inClass && ch == ']':
+			inClass = false
+		case !inClass && ch == '[':
+			inClass = true
+			i += classStart(&b, expr[i:])
+			continue
+		}
+		b.WriteByte(expr[i])
+	}
+	return b.String(), nil
+}
+
+// classStart copies the bracket, a following ^ and a literal ] at the first place, and
+// returns how many bytes it took beyond the bracket.
+func classStart(b *strings.Builder, s string) int {
+	n := 1
+	if strings.HasPrefix(s[n:], "^") {
+		n++
+	}
+	b.WriteString(s[:n])
+	return n - 1
+}
+
+// translateEscape writes the escape that s begins with and returns its length in s.
+func translateEscape(b *strings.Builder, s string, inClass bool) (int, error) {
+	if len(s) < 2 {
+		return 0, errEscape
+	}
+	switch s[1] {
+	case 'Q':
+		literal, _, _ := strings.Cut(s[2:], `\E`)
+		b.WriteString(regexp.QuoteMeta(literal))
+		return min(len(s), 2+len(literal)+2), nil
+	case 'u':
+		if len(s) >= 6 {
+			b.WriteString(`\x{` + s[2:6] + "}")
+			return 6, nil
+		}
+	case 'p', 'P':
+		if n := posixEscape(b, s, inClass); n > 0 {
+			return n, nil
+		}
+	}
+	b.WriteString(s[:2])
+	return 2, nil
+}
+
+// posixEscape writes \p{Alpha} and the like as a bracket class; 0 if it is none.
+func posixEscape(b *strings.Builder, s string, inClass bool) int {
+	name, _, ok := strings.Cut(strings.TrimPrefix(s[2:], "{"), "}")
+	class, known := posixClasses[name]
+	if !ok || !known || s[2] != '{' {
+		return 0
+	}
+	if s[1] == 'P' {
+		class = "[:^" + class[2:]
+	}
+	if !inClass {
+		class = "[" + class + "]"
+	}
+	b.WriteString(class)
+	return len(name) + 4
+}
