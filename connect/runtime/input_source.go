@@ -184,9 +184,7 @@ func (r *sourceRoad) logRetry(what string) func(error, time.Duration) {
 
 // run is the loop of the road. It returns nil at the end of ctx.
 func (r *sourceRoad) run(ctx context.Context) error {
-	if r.t.o.OnRunning != nil {
-		r.t.o.OnRunning()
-	}
+	r.t.running()
 	for ctx.Err() == nil {
 		if err := r.collect(); err != nil {
 			return err

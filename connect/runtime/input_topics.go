@@ -62,9 +62,7 @@ func (t *Task) runSink(ctx, hard context.Context) error {
 	if err := r.start(ctx); err != nil {
 		return stopOr(ctx, err)
 	}
-	if t.o.OnRunning != nil {
-		t.o.OnRunning()
-	}
+	t.running()
 	for failures := 0; ctx.Err() == nil; {
 		err := r.generation(ctx)
 		switch {

@@ -22,6 +22,7 @@ type Task struct {
 	p      *parts
 	paused atomic.Bool
 	waker  waker
+	told   bool // OnRunning has been called
 	tables atomic.Pointer[state.Tables]
 }
 
@@ -142,6 +143,15 @@ func (t *Task) clientSettings(role map[string]string, override string, more map[
 		}
 	}
 	return settings, errs.OrNil()
+}
+
+// running says, the first time, that the plugin has been started.
+func (t *Task) running() {
+	if t.told || t.o.OnRunning == nil {
+		return
+	}
+	t.told = true
+	t.o.OnRunning()
 }
 
 // crash passes a named point of the road.

@@ -134,6 +134,19 @@ func (s *Status) PutTask(ctx context.Context, name string, task int, st Instance
 	return s.put(ctx, fmt.Sprintf("%s%s-%d", statusTask, name, task), &st)
 }
 
+// PutTaskSafely writes a task's status unless another worker has the task by now, as
+// far as the topic tells: what the last owner has to say would hide the state of the
+// new one. It is putSafe of the original, for workers that have no generation.
+func (s *Status) PutTaskSafely(ctx context.Context, name string, task int, st InstanceStatus) error {
+	if err := s.log.readToEnd(ctx); err != nil {
+		return err
+	}
+	if last, ok := s.Tasks(name)[task]; ok && last.WorkerID != st.WorkerID && last.State != StateUnassigned {
+		return nil
+	}
+	return s.PutTask(ctx, name, task, st)
+}
+
 // DeleteConnector removes the status of a connector and of its tasks.
 func (s *Status) DeleteConnector(ctx context.Context, name string) error {
 	for task := range s.Tasks(name) {

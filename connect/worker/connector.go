@@ -24,8 +24,10 @@ type connector struct {
 	restarts []topics.Restart
 	// taskRestarts are requests for single tasks; they belong to the worker's lock.
 	taskRestarts []int
-	pokes        chan struct{}
-	ends         chan taskEnd
+	// uses are uses of topics that could not be written; they belong to the worker's lock.
+	uses  []topics.TopicUse
+	pokes chan struct{}
+	ends  chan taskEnd
 	// removed is closed, and replaced, when the connector is deleted and all of it has
 	// ended; it belongs to the worker's lock.
 	removed chan struct{}
@@ -44,6 +46,7 @@ type connector struct {
 	retryAt   time.Time
 	tasks     map[int]*task
 	paused    bool
+	unwritten unwritten
 }
 
 func newConnector(w *Worker, name string) *connector {
@@ -78,12 +81,18 @@ func (c *connector) run() {
 		state, exists := c.w.config.Connector(c.name)
 		if !exists {
 			c.remove()
+			if len(c.unwritten.writes) > 0 {
+				c.await()
+				continue
+			}
 			if c.w.gone(c) {
 				return
 			}
 			continue
 		}
 		c.reconcile(state)
+		c.tellStarted()
+		c.rewrite()
 		c.await()
 	}
 	c.shutdown()
@@ -92,7 +101,7 @@ func (c *connector) run() {
 // await returns when there is something to look at.
 func (c *connector) await() {
 	var due <-chan time.Time
-	if at := c.nextRestart(); !at.IsZero() {
+	if at := c.nextDue(); !at.IsZero() {
 		t := time.NewTimer(max(0, at.Sub(c.w.o.Now())))
 		defer t.Stop()
 		due = t.C
@@ -218,7 +227,7 @@ func (c *connector) plan(s topics.ConnectorState) error {
 	}
 	for i := range s.Tasks {
 		if i >= len(tasks) {
-			c.report(c.w.status.DeleteTask(c.ctx, c.name, i))
+			c.forgetTask(i)
 		}
 	}
 	for i, t := range tasks {
@@ -297,7 +306,7 @@ func (c *connector) fail(err error) {
 	c.stopTasks(ended)
 	c.stopInstance()
 	for _, id := range ended {
-		c.report(c.w.status.PutTask(c.ctx, c.name, id, c.instanceStatus(topics.StateUnassigned, "")))
+		c.putTask(id, c.instanceStatus(topics.StateUnassigned, ""))
 	}
 	c.failed = err
 	c.retryAt = c.back.next(c.w.o.Now(), c.restartRule(), false)
@@ -329,7 +338,7 @@ func (c *connector) toStopped(s topics.ConnectorState) {
 		}
 	}
 	for id := range c.w.status.Tasks(c.name) {
-		c.report(c.w.status.DeleteTask(c.ctx, c.name, id))
+		c.forgetTask(id)
 	}
 	c.tellConnector(topics.StateStopped, "")
 }
@@ -338,8 +347,9 @@ func (c *connector) toStopped(s topics.ConnectorState) {
 func (c *connector) remove() {
 	c.stopTasks(c.all())
 	c.stopInstance()
-	c.report(c.w.status.DeleteConnector(c.ctx, c.name))
-	c.report(c.w.status.DeleteTopics(c.ctx, c.name))
+	c.unwritten = unwritten{}
+	c.put("connector", func(ctx context.Context) error { return c.w.status.DeleteConnector(ctx, c.name) })
+	c.put("topics", func(ctx context.Context) error { return c.w.status.DeleteTopics(ctx, c.name) })
 	if c.w.o.Metrics != nil {
 		c.w.o.Metrics.Remove(c.name)
 	}

@@ -36,6 +36,8 @@ type world struct {
 	// success, and running until the end of the context.
 	start func(name string) error
 	run   func(ctx context.Context, task string) error
+	// silent tasks never say that their plugin has been started.
+	silent bool
 	// tasks overrides how many tasks a connector plans.
 	tasks int
 
@@ -149,8 +151,11 @@ func (t *fakeTask) Run(ctx context.Context) error {
 	t.set(&t.started, true)
 	defer t.set(&t.ended, true)
 	t.w.mu.Lock()
-	run := t.w.run
+	run, silent := t.w.run, t.w.silent
 	t.w.mu.Unlock()
+	if !silent {
+		t.o.OnRunning()
+	}
 	if run != nil {
 		return run(ctx, t.name)
 	}

@@ -36,6 +36,20 @@ type Offsets interface {
 	Aborted(ctx context.Context, connector string, partitions []connect.Value) ([]connect.Position, error)
 }
 
+// Statuses is the status topic as the worker needs it; *topics.Status is one.
+type Statuses interface {
+	Connector(name string) (topics.InstanceStatus, bool)
+	Tasks(name string) map[int]topics.InstanceStatus
+	Topics(connector string) []string
+	PutConnector(ctx context.Context, name string, st topics.InstanceStatus) error
+	PutTask(ctx context.Context, name string, task int, st topics.InstanceStatus) error
+	PutTaskSafely(ctx context.Context, name string, task int, st topics.InstanceStatus) error
+	DeleteConnector(ctx context.Context, name string) error
+	DeleteTask(ctx context.Context, name string, task int) error
+	PutTopic(ctx context.Context, u topics.TopicUse) error
+	DeleteTopics(ctx context.Context, connector string) error
+}
+
 // Options are what a worker is made of. All but the functions and Log are required.
 type Options struct {
 	// Group is group.id; ID is host:port of the advertised REST address.

@@ -51,9 +51,13 @@ func (b *backoff) next(now time.Time, r restartRule, record bool) time.Time {
 	return now.Add(b.pause)
 }
 
-// nextRestart is when the next automatic restart is due; zero for none.
-func (c *connector) nextRestart() time.Time {
+// nextDue is when the next automatic restart, or the next attempt to write a status,
+// is due; zero for none.
+func (c *connector) nextDue() time.Time {
 	soonest := c.retryAt
+	if len(c.unwritten.writes) > 0 && (soonest.IsZero() || c.unwritten.due.Before(soonest)) {
+		soonest = c.unwritten.due
+	}
 	for _, t := range c.tasks {
 		if t.failed != nil && !t.retryAt.IsZero() && (soonest.IsZero() || t.retryAt.Before(soonest)) {
 			soonest = t.retryAt
@@ -68,6 +72,7 @@ func (c *connector) restartDue() {
 		t := c.tasks[id]
 		if t.failed != nil && !t.retryAt.IsZero() && !c.w.o.Now().Before(t.retryAt) {
 			c.log.Info("the task is restarted", "task", id, "attempt", t.back.count)
+			t.again = true
 			c.launch(t)
 		}
 	}
@@ -104,7 +109,7 @@ func (c *connector) relaunch(t *task) {
 		t.cancel = nil
 	}
 	t.back = backoff{}
-	fresh := &task{id: t.id, config: t.config}
+	fresh := &task{id: t.id, config: t.config, again: true}
 	c.tasks[t.id] = fresh
 	c.launch(fresh)
 }

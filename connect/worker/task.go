@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -24,6 +25,10 @@ type task struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	failed  error
+	fenced  bool         // another worker has taken it over
+	again   bool         // it has run before
+	up      *atomic.Bool // set by the task when its plugin has been started
+	told    bool         // that it is up
 	back    backoff
 	retryAt time.Time
 	began   time.Time
@@ -45,7 +50,8 @@ func (c *connector) running() []int {
 
 // launch makes and runs a task. A task that cannot be made is FAILED.
 func (c *connector) launch(t *task) {
-	t.failed, t.retryAt, t.began = nil, time.Time{}, c.w.o.Now()
+	t.failed, t.fenced, t.retryAt, t.began = nil, false, time.Time{}, c.w.o.Now()
+	t.up, t.told = &atomic.Bool{}, false
 	runner, err := c.makeTask(t)
 	if err != nil {
 		c.taskEnded(taskEnd{t, err})
@@ -76,10 +82,14 @@ func (c *connector) makeTask(t *task) (TaskRunner, error) {
 	if err != nil {
 		return nil, err
 	}
+	up := t.up
 	o := runtime.TaskOptions{
 		Connector: c.name, Task: t.id, Group: c.w.o.Group, Config: c.resolved, TaskConfig: resolved, Plugins: c.w.o.Plugins, Clusters: c.w.o.Clusters,
 		Worker: c.w.o.Settings, Offsets: offsetStore{c.w.offsets}, StateDir: filepath.Join(c.w.o.StateDir, stateName(c.name)),
-		Log: c.log.With("task", t.id), Now: c.w.o.Now, Crash: c.w.o.Crash, OnTopic: func(topic string) { c.useTopic(topic, t.id) },
+		Log: c.log.With("task", t.id), Now: c.w.o.Now, Crash: c.w.o.Crash, OnTopic: func(topic string) { c.useTopic(topic, t.id) }, OnRunning: func() {
+			up.Store(true)
+			c.poke()
+		},
 	}
 	if c.w.o.Metrics != nil {
 		o.Metrics = c.w.o.Metrics.Task(c.name, t.id)
@@ -106,7 +116,10 @@ func (c *connector) useTopic(topic string, id int) {
 	if !c.w.o.Tracking || slices.Contains(c.w.status.Topics(c.name), topic) {
 		return
 	}
-	c.report(c.w.status.PutTopic(c.ctx, topics.TopicUse{Topic: topic, Connector: c.name, Task: id, Discovered: c.w.o.Now().UnixMilli()}))
+	use := topics.TopicUse{Topic: topic, Connector: c.name, Task: id, Discovered: c.w.o.Now().UnixMilli()}
+	if err := c.w.status.PutTopic(c.ctx, use); err != nil {
+		c.writeLater(use)
+	}
 }
 
 // stopTasks ends tasks in order, each within the time that the settings allow, and
@@ -160,7 +173,7 @@ func (c *connector) taskEnded(e taskEnd) {
 	if now.Sub(t.began) > rule.most {
 		t.back = backoff{} // it ran well; a slow failure, such as a time-out, is no such run
 	}
-	if !errors.Is(e.err, runtime.ErrFenced) {
+	if t.fenced = errors.Is(e.err, runtime.ErrFenced); !t.fenced {
 		var record *runtime.RecordError
 		t.retryAt = t.back.next(now, rule, errors.As(e.err, &record))
 	}

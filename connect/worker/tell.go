@@ -3,6 +3,8 @@
 package worker
 
 import (
+	"context"
+
 	"github.com/connectd/connectd/connect/metrics"
 	"github.com/connectd/connectd/connect/topics"
 )
@@ -36,17 +38,21 @@ func (c *connector) tellConnector(state topics.State, trace string) {
 	if old, ok := c.w.status.Connector(c.name); ok && old == st {
 		return
 	}
-	c.report(c.w.status.PutConnector(c.ctx, c.name, st))
+	c.put("connector", func(ctx context.Context) error { return c.w.status.PutConnector(ctx, c.name, st) })
 }
 
 // tellTask writes a task's status.
 func (c *connector) tellTask(t *task) {
-	state, text := topics.StateRunning, ""
+	state, text := topics.StateUnassigned, ""
 	switch {
 	case t.failed != nil:
 		state, text = topics.StateFailed, trace(t.failed)
 	case c.paused:
 		state = topics.StatePaused
+	case t.up.Load():
+		state, t.told = topics.StateRunning, true
+	case t.again:
+		state = topics.StateRestarting
 	}
 	st := c.instanceStatus(state, text)
 	st.Restarts = t.back.count
@@ -56,11 +62,25 @@ func (c *connector) tellTask(t *task) {
 	if c.w.o.Metrics != nil {
 		c.w.o.Metrics.Task(c.name, t.id).SetState(metricState[state])
 	}
-	c.report(c.w.status.PutTask(c.ctx, c.name, t.id, st))
+	if t.fenced {
+		c.put(taskKey(t.id), func(ctx context.Context) error { return c.w.status.PutTaskSafely(ctx, c.name, t.id, st) })
+		return
+	}
+	c.putTask(t.id, st)
+}
+
+// tellStarted says of tasks whose plugins have been started since that they run.
+func (c *connector) tellStarted() {
+	for _, id := range c.running() {
+		if t := c.tasks[id]; t.up.Load() && !t.told && !c.paused {
+			c.tellTask(t)
+		}
+	}
 }
 
 var metricState = map[topics.State]metrics.State{
 	topics.StateRunning: metrics.Running, topics.StatePaused: metrics.Paused, topics.StateFailed: metrics.Failed,
+	topics.StateUnassigned: metrics.Unassigned, topics.StateRestarting: metrics.Restarting,
 }
 
 // trace is what status answers show of an error. It begins with the class that the

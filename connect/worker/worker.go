@@ -21,7 +21,7 @@ type Worker struct {
 	o       Options
 	config  *topics.Config
 	offsets Offsets
-	status  *topics.Status
+	status  Statuses
 	closers []func()
 
 	// changes serialises what reads the config topic and writes to it.
@@ -68,10 +68,11 @@ func (w *Worker) open(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make([]error, 3)
 	var offsets *topics.Offsets
+	var status *topics.Status
 	for i, read := range []func() error{
 		func() (err error) { w.config, err = topics.OpenConfig(ctx, w.o.Config); return err },
 		func() (err error) { offsets, err = topics.OpenOffsets(ctx, w.o.Offsets); return err },
-		func() (err error) { w.status, err = topics.OpenStatus(ctx, w.o.Status); return err },
+		func() (err error) { status, err = topics.OpenStatus(ctx, w.o.Status); return err },
 	} {
 		wg.Add(1)
 		go func() {
@@ -87,8 +88,9 @@ func (w *Worker) open(ctx context.Context) error {
 		w.offsets = offsets
 		w.closers = append(w.closers, offsets.Close)
 	}
-	if w.status != nil {
-		w.closers = append(w.closers, w.status.Close)
+	if status != nil {
+		w.status = status
+		w.closers = append(w.closers, status.Close)
 	}
 	return errors.Join(errs...)
 }
