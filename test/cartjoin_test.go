@@ -106,7 +106,7 @@ func TestCartJoin(t *testing.T) {
 			for k, v := range c.more {
 				config[k] = v
 			}
-			d.Create("carts", config)
+			d.Create(d.Name("carts"), config)
 			c.feed(t, d, path)
 			cartJoinFailsKilledAndRepaired(t, d, path)
 		})
@@ -117,7 +117,7 @@ func TestCartJoin(t *testing.T) {
 func cartJoinFailsKilledAndRepaired(t *testing.T, d *harness.Daemon, path string) {
 	t.Helper()
 	carts, errorTopic := d.Name("carts"), d.Name("carts-errors")
-	s := d.WaitTasks("carts", 1, "FAILED")
+	s := d.WaitTasks(d.Name("carts"), 1, "FAILED")
 	for _, want := range []string{path, "line 6", "FAIL HERE"} {
 		if !strings.Contains(s.Tasks[0].Trace, want) {
 			t.Errorf("the trace does not name %q: %s", want, s.Tasks[0].Trace)
@@ -128,12 +128,12 @@ func cartJoinFailsKilledAndRepaired(t *testing.T, d *harness.Daemon, path string
 	}
 	d.Kill()
 	d.Start()
-	d.WaitTasks("carts", 1, "FAILED")
-	d.Must(200, "PATCH", "/connectors/carts/config", map[string]string{
+	d.WaitTasks(d.Name("carts"), 1, "FAILED")
+	d.Must(200, "PATCH", d.Connector("carts")+"/config", map[string]string{
 		"errors.tolerance": "all", "errors.deadletterqueue.topic.name": errorTopic,
 		"errors.deadletterqueue.topic.replication.factor": "1",
 	})
-	d.Call("POST", "/connectors/carts/tasks/0/restart", nil)
+	d.Call("POST", d.Connector("carts")+"/tasks/0/restart", nil)
 	records := d.WaitCount(carts, len(cartsBefore)+len(cartsAfter))
 	for i, want := range append(append([]string{}, cartsBefore...), cartsAfter...) {
 		if records[i].Value != want {
@@ -143,16 +143,16 @@ func cartJoinFailsKilledAndRepaired(t *testing.T, d *harness.Daemon, path string
 			t.Errorf("record %d has key %s and value %s", i, records[i].Key, records[i].Value)
 		}
 	}
-	checkCartError(t, path, d.WaitCount(errorTopic, 1)[0])
+	checkCartError(t, d.Name("carts"), path, d.WaitCount(errorTopic, 1)[0])
 }
 
-func checkCartError(t *testing.T, path string, r harness.Record) {
+func checkCartError(t *testing.T, connector, path string, r harness.Record) {
 	t.Helper()
 	if r.Value != "FAIL HERE" {
 		t.Errorf("the error topic holds %q", r.Value)
 	}
 	for key, want := range map[string]string{
-		"__connect.errors.connector.name":       "carts",
+		"__connect.errors.connector.name":       connector,
 		"__connect.errors.task.id":              "0",
 		"__connect.errors.stage":                "TASK_POLL",
 		"__connect.errors.exception.class.name": "org.apache.kafka.connect.errors.DataException",
@@ -177,7 +177,7 @@ func TestRunningSumContinuesAfterStop(t *testing.T) {
 	d := harness.Start(t, harness.Settings{})
 	path, sums := filepath.Join(d.Dir, "numbers.txt"), d.Name("sums")
 	writeFile(t, path, "0\n1\n2\n")
-	d.Create("sum", harness.Config{
+	d.Create(d.Name("sum"), harness.Config{
 		"connector.class": "FileStreamSource", "file": path, "format": "json", "topic": sums,
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter.schemas.enable": "false",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter",
@@ -191,7 +191,7 @@ func TestRunningSumContinuesAfterStop(t *testing.T) {
 	d.WaitCount(sums, 5)
 	d.Stop()
 	d.Start()
-	d.WaitTasks("sum", 1, "RUNNING")
+	d.WaitTasks(d.Name("sum"), 1, "RUNNING")
 	if diff := cmp.Diff([]string{"0", "1", "3", "6", "10"}, d.Values(sums)); diff != "" {
 		t.Errorf("sums (-want +got):\n%s", diff)
 	}

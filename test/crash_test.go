@@ -61,7 +61,7 @@ func fileJob(t *testing.T, d *harness.Daemon, r *rand.Rand) job {
 	config["errors.tolerance"] = "all"
 	config["errors.deadletterqueue.topic.name"] = errorTopic
 	config["errors.deadletterqueue.topic.replication.factor"] = "1"
-	d.Create("job", config)
+	d.Create(d.Name("job"), config)
 	oracle := newCartOracle()
 	return job{
 		feed: func(n int) { appendFile(t, path, oracle.lines(r, n)) },
@@ -78,7 +78,7 @@ func fileJob(t *testing.T, d *harness.Daemon, r *rand.Rand) job {
 func topicJob(t *testing.T, d *harness.Daemon, r *rand.Rand) job {
 	in, out := d.Name("amounts"), d.Name("sums")
 	d.CreateTopic(in, 3)
-	d.Create("job", harness.Config{
+	d.Create(d.Name("job"), harness.Config{
 		"connector.class": "KafkaSource", "topics": in, "topic": out, "tasks.max": "2",
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter.schemas.enable": "false",
 		"value.converter":          "org.apache.kafka.connect.json.JsonConverter",

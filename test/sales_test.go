@@ -65,10 +65,10 @@ func TestSalesAreValidatedIntoTwoTopics(t *testing.T) {
 		d.CreateTopic(topic, 3)
 	}
 	const rules = "product: value.product != nil; quantity: value.quantity > 0"
-	d.Create("sales", salesConfig(in, validated, failed, rules))
+	d.Create(d.Name("sales"), salesConfig(in, validated, failed, rules))
 	// A second job with a rule of its own reads the same input at its own pace.
 	big, small := d.Name("sales_big"), d.Name("sales_small")
-	d.Create("second", salesConfig(in, big, small, "big: value.quantity > 50"))
+	d.Create(d.Name("second"), salesConfig(in, big, small, "big: value.quantity > 50"))
 
 	var all, good, bad, bigSales []harness.Record
 	for i := range 140 {
@@ -84,7 +84,7 @@ func TestSalesAreValidatedIntoTwoTopics(t *testing.T) {
 		}
 	}
 	d.Produce(in, all[:70]...)
-	d.Must(202, "PUT", "/connectors/second/pause", nil)
+	d.Must(202, "PUT", d.Connector("second")+"/pause", nil)
 	d.Produce(in, all[70:]...)
 
 	gotGood, gotBad := d.WaitCount(validated, len(good)), d.WaitCount(failed, len(bad))
@@ -102,6 +102,6 @@ func TestSalesAreValidatedIntoTwoTopics(t *testing.T) {
 			t.Errorf("a record of the error topic lost its own header")
 		}
 	}
-	d.Must(202, "PUT", "/connectors/second/resume", nil)
+	d.Must(202, "PUT", d.Connector("second")+"/resume", nil)
 	compareByKey(t, "big sales", bigSales, d.WaitCount(big, len(bigSales)))
 }

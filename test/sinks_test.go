@@ -46,7 +46,7 @@ func TestTopicToFileExactlyOnceAcrossKills(t *testing.T) {
 	d := harness.Start(t, harness.Settings{})
 	in, path := d.Name("lines"), filepath.Join(d.Dir, "out.txt")
 	d.CreateTopic(in, 1)
-	d.Create("out", harness.Config{
+	d.Create(d.Name("out"), harness.Config{
 		"connector.class": "FileStreamSink", "topics": in, "file": path, "exactly.once": "true",
 		"value.converter": "org.apache.kafka.connect.storage.StringConverter", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
 	})
@@ -70,7 +70,7 @@ func TestTopicToStdout(t *testing.T) {
 	in := d.Name("lines")
 	d.CreateTopic(in, 1)
 	d.Produce(in, harness.Record{Key: "k1", Value: `{"n":1,"s":"marker one"}`})
-	d.Create("print", harness.Config{
+	d.Create(d.Name("print"), harness.Config{
 		"connector.class": "StdoutSink", "topics": in, "key.converter": "org.apache.kafka.connect.storage.StringConverter",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
 	})
@@ -87,7 +87,7 @@ func TestSinkErrorsGoToTheErrorTopicWithTheirBytes(t *testing.T) {
 	d := harness.Start(t, harness.Settings{})
 	in, path, dead := d.Name("in"), filepath.Join(d.Dir, "out.txt"), d.Name("dead")
 	d.CreateTopic(in, 1)
-	d.Create("out", harness.Config{
+	d.Create(d.Name("out"), harness.Config{
 		"connector.class": "FileStreamSink", "topics": in, "file": path, "key.converter": "org.apache.kafka.connect.storage.StringConverter",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
 		"errors.tolerance": "all", "errors.deadletterqueue.topic.name": dead, "errors.deadletterqueue.topic.replication.factor": "1",
@@ -102,7 +102,7 @@ func TestSinkErrorsGoToTheErrorTopicWithTheirBytes(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"h": "1", "__connect.errors.topic": in, "__connect.errors.partition": "0", "__connect.errors.offset": "1",
-		"__connect.errors.connector.name": "out", "__connect.errors.task.id": "0", "__connect.errors.stage": "VALUE_CONVERTER",
+		"__connect.errors.connector.name": d.Name("out"), "__connect.errors.task.id": "0", "__connect.errors.stage": "VALUE_CONVERTER",
 		"__connect.errors.class.name": "org.apache.kafka.connect.json.JsonConverter",
 	} {
 		if got, _ := r.Header(key); got != want {

@@ -155,13 +155,13 @@ func TestConnectorFilesOnTheCommandLine(t *testing.T) {
 	text := "connector.class=FileStreamSource\nfile=" + in + "\ntopic=" + topic +
 		"\nvalue.converter=org.apache.kafka.connect.storage.StringConverter\n"
 	properties := filepath.Join(d.Dir, "lines.properties")
-	writeFile(t, properties, "name=lines\n"+text)
+	writeFile(t, properties, "name="+d.Name("lines")+"\n"+text)
 	d.SetArgs(properties)
 	d.Start()
 	d.WaitCount(topic, 2)
 	d.Stop()
 	d.Start() // an update with the same configuration changes nothing
-	d.WaitTasks("lines", 1, "RUNNING")
+	d.WaitTasks(d.Name("lines"), 1, "RUNNING")
 	appendFile(t, in, "three\n")
 	d.WaitCount(topic, 3)
 }

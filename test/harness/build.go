@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var binary struct {
+var built struct {
 	once sync.Once
 	path string
 	err  error
@@ -21,11 +21,11 @@ var binary struct {
 // and returns its path. CONNECTD_TEST_BINARY names a binary that is ready made.
 func Binary(t testing.TB) string {
 	t.Helper()
-	binary.once.Do(func() { binary.path, binary.err = build() })
-	if binary.err != nil {
-		t.Fatal(binary.err)
+	built.once.Do(func() { built.path, built.err = build() })
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return binary.path
+	return built.path
 }
 
 func build() (string, error) {
@@ -50,7 +50,7 @@ func build() (string, error) {
 
 // Clean removes the binary; TestMain calls it after the tests.
 func Clean() {
-	if binary.path != "" && os.Getenv("CONNECTD_TEST_BINARY") == "" {
-		os.RemoveAll(filepath.Dir(binary.path))
+	if built.path != "" && os.Getenv("CONNECTD_TEST_BINARY") == "" {
+		os.RemoveAll(filepath.Dir(built.path))
 	}
 }

@@ -271,3 +271,30 @@ func (d *Daemon) TryProduce(topic string, records ...Record) error {
 	}
 	return cl.ProduceSync(ctx, out...).FirstErr()
 }
+
+// OpenTransaction writes a record to each partition of a topic in a transaction that
+// stays open until the returned function aborts it, which must be called.
+func (d *Daemon) OpenTransaction(id, topic string, partitions int32) (abort func()) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(d.Kafka), kgo.TransactionalID(id), kgo.TransactionTimeout(10*time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err == nil {
+		err = cl.BeginTransaction()
+	}
+	for p := int32(0); err == nil && p < partitions; p++ {
+		err = cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: p, Key: []byte(id)}).FirstErr()
+	}
+	if err != nil {
+		d.t.Fatalf("open a transaction on %s: %v", topic, err)
+	}
+	return func() {
+		d.t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		defer cancel()
+		defer cl.Close()
+		if err := cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
+			d.t.Fatalf("abort the transaction on %s: %v", topic, err)
+		}
+	}
+}

@@ -80,6 +80,9 @@ func (d *Daemon) Must(want int, method, path string, body any) string {
 	return answer
 }
 
+// Connector is the path of a connector whose name was made by Name.
+func (d *Daemon) Connector(name string) string { return "/connectors/" + d.Name(name) }
+
 // Create posts a connector.
 func (d *Daemon) Create(name string, c Config) {
 	d.t.Helper()
