@@ -50,19 +50,24 @@ type regexRouter struct {
 const maxKnownTopics = 10_000
 
 func newRegexRouter(t connect.TransformContext) (connect.Transform, error) {
-	re, err := regexp.Compile(t.Config.String("regex"))
+	return compileRegexRouter("regex", t.Config.String("regex"), "replacement", t.Config.String("replacement"))
+}
+
+// compileRegexRouter names the keys that the texts come from in its errors.
+func compileRegexRouter(regexKey, regex, replacementKey, replacement string) (*regexRouter, error) {
+	re, err := regexp.Compile(regex)
 	if err != nil {
-		return nil, fmt.Errorf("configure regex: %w", err)
+		return nil, fmt.Errorf("configure %s: %w", regexKey, err)
 	}
-	whole, err := wholeMatch(t.Config.String("regex"))
+	whole, err := wholeMatch(regex)
 	if err != nil {
-		return nil, fmt.Errorf("configure regex: %w", err)
+		return nil, fmt.Errorf("configure %s: %w", regexKey, err)
 	}
-	replacement, err := parseReplacement(re, t.Config.String("replacement"))
+	segments, err := parseReplacement(re, replacement)
 	if err != nil {
-		return nil, fmt.Errorf("configure replacement: %w", err)
+		return nil, fmt.Errorf("configure %s: %w", replacementKey, err)
 	}
-	return &regexRouter{whole: whole, re: re, replacement: replacement, known: map[string]string{}}, nil
+	return &regexRouter{whole: whole, re: re, replacement: segments, known: map[string]string{}}, nil
 }
 
 // wholeMatch compiles a pattern for Java's matches: the whole text or nothing.
@@ -72,14 +77,7 @@ func wholeMatch(pattern string) (*regexp.Regexp, error) {
 
 // Apply renames the topic. A record whose topic is renamed to nothing is refused.
 func (r *regexRouter) Apply(_ *connect.Context, rec *connect.Record, emit connect.Emit) error {
-	topic, ok := r.known[rec.Topic]
-	if !ok {
-		topic = r.rename(rec.Topic)
-		if len(r.known) >= maxKnownTopics {
-			clear(r.known)
-		}
-		r.known[strings.Clone(rec.Topic)] = topic
-	}
+	topic := r.topic(rec.Topic)
 	if topic == "" {
 		return connect.DataErrorf("route by regex: the replacement makes an empty topic of %q", rec.Topic)
 	}
@@ -88,6 +86,19 @@ func (r *regexRouter) Apply(_ *connect.Context, rec *connect.Record, emit connec
 	}
 	emit(rec)
 	return nil
+}
+
+// topic returns what a topic is renamed to; a topic that does not match stays.
+func (r *regexRouter) topic(old string) string {
+	topic, ok := r.known[old]
+	if !ok {
+		topic = r.rename(old)
+		if len(r.known) >= maxKnownTopics {
+			clear(r.known)
+		}
+		r.known[strings.Clone(old)] = topic
+	}
+	return topic
 }
 
 // rename is Java's matches and then replaceFirst, which looks for the first match

@@ -14,6 +14,7 @@ func Plugins() []connect.TransformPlugin {
 		cartjoin.Plugin(),
 		filterPlugin(),
 		mapPlugin(),
+		outboxPlugin(),
 		regexRouterPlugin(),
 		routePlugin(),
 		statefulMapPlugin(),
