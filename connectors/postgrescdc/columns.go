@@ -150,12 +150,10 @@ func (r *columnRules) forColumn(schema, table, column, typeName string, length i
 func (r *columnRules) parameter(schema, table, column, typeName string, length int) (name, value string, ok bool) {
 	rule := r.rule(schema + "." + table + "." + column)
 	switch {
-	case rule == nil:
+	case rule == nil, rule.length < 0 && !maskable(typeName), length >= 0 && length <= rule.length:
 		return "", "", false
 	case rule.length < 0:
-		return "masked", "true", maskable(typeName)
-	case length >= 0 && length <= rule.length:
-		return "", "", false
+		return "masked", "true", true
 	}
 	return "truncateLength", strconv.Itoa(rule.length), true
 }
