@@ -12,9 +12,9 @@ import (
 
 // decimals makes decimals of up to 128 bits in runs, so that a column of numbers does
 // not cost several allocations a record. What was made lives as long as one of its run.
-type decimals struct{ run []decimal }
+type decimals struct{ run []heldDecimal }
 
-type decimal struct {
+type heldDecimal struct {
 	value connect.Decimal
 	num   big.Int
 	words [128 / bits.UintSize]big.Word
@@ -28,7 +28,7 @@ func (d *decimals) make(b []byte, scale int32) *connect.Decimal {
 		return connect.DecimalFromBytes(b, scale)
 	}
 	if len(d.run) == 0 {
-		d.run = make([]decimal, decimalRun)
+		d.run = make([]heldDecimal, decimalRun)
 	}
 	one := &d.run[0]
 	d.run = d.run[1:]
