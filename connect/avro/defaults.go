@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// checkDefault returns how a default breaks the type of its field, or "". The default
-// of a union belongs to its first branch; later branches are accepted too, as Avro
+// checkDefault returns how a default breaks the type of its field, or "". Like Java it
+// does not look whether an enum has the symbol or a fixed the length. The default of a
+// union belongs to its first branch; later branches are accepted too, as Avro
 // since 1.12 does.
 func checkDefault(s *Schema, v *JSON, depth int) string {
 	if depth > maxDepth {
@@ -28,12 +29,8 @@ func checkDefault(s *Schema, v *JSON, depth int) string {
 		_, ok = v.Int()
 	case Float, Double:
 		ok = isNumber(v)
-	case String:
+	case String, Bytes, Fixed, Enum:
 		ok = v.Kind == JSONString
-	case Bytes, Fixed:
-		ok = v.Kind == JSONString && (s.Type == Bytes || len([]rune(v.Text)) == s.Size)
-	case Enum:
-		ok = v.Kind == JSONString && contains(s.Symbols, v.Text)
 	case Union:
 		return checkUnionDefault(s, v, depth)
 	default:

@@ -88,7 +88,7 @@ func readJSON(d *json.Decoder, depth int) (*JSON, error) {
 	case bool:
 		return &JSON{Kind: JSONBool, Bool: t}, nil
 	case json.Number:
-		return &JSON{Kind: JSONNumber, Text: t.String()}, nil
+		return readNumber(t.String()), nil
 	case string:
 		return &JSON{Kind: JSONString, Text: t}, nil
 	}
@@ -165,7 +165,7 @@ func (v *JSON) Equal(o *JSON) bool {
 	if v == nil || o == nil {
 		return v == o
 	}
-	if v.Kind != o.Kind || v.Bool != o.Bool || v.Text != o.Text ||
+	if v.Kind != o.Kind || v.Bool != o.Bool || !v.sameText(o) ||
 		len(v.Items) != len(o.Items) || len(v.Members) != len(o.Members) {
 		return false
 	}
@@ -181,6 +181,14 @@ func (v *JSON) Equal(o *JSON) bool {
 		}
 	}
 	return true
+}
+
+// sameText compares numbers as they are written, not as they were read.
+func (v *JSON) sameText(o *JSON) bool {
+	if v.Text == o.Text || v.Kind != JSONNumber {
+		return v.Text == o.Text
+	}
+	return v.String() == o.String()
 }
 
 // StringJSON makes a JSON string.
@@ -201,14 +209,15 @@ func NumberJSON(text string) *JSON { return &JSON{Kind: JSONNumber, Text: text} 
 // String returns the value as text without white space.
 func (v *JSON) String() string { return string(v.Append(nil)) }
 
-// Append appends the value as text without white space, strings escaped as Jackson
-// does: only quotes, backslashes and control characters.
+// Append appends the value as text without white space, as Jackson does: strings with
+// only quotes, backslashes and control characters escaped, numbers that are not whole
+// in Java's form.
 func (v *JSON) Append(b []byte) []byte {
 	switch v.Kind {
 	case JSONBool:
 		return strconv.AppendBool(b, v.Bool)
 	case JSONNumber:
-		return append(b, v.Text...)
+		return appendNumber(b, v.Text)
 	case JSONString:
 		return appendQuoted(b, v.Text)
 	case JSONArray:

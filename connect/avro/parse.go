@@ -38,7 +38,7 @@ func Parse(text string, known ...*Schema) (*Schema, error) {
 
 // Parse is the function of that name under these options.
 func (o Options) Parse(text string, known ...*Schema) (*Schema, error) {
-	v, err := ParseJSON([]byte(text))
+	v, err := ParseJSON(blankComments(text))
 	if err != nil {
 		return nil, &ParseError{Rule: err.Error()}
 	}
@@ -137,7 +137,7 @@ func (p *parser) object(v *JSON, path, space string, depth int) (*Schema, error)
 		return nil, fail(path, `no "type"`)
 	}
 	if t.Kind != JSONString {
-		return p.schema(t, path+"/type", space, depth+1)
+		return nil, fail(path+"/type", "the type of a schema is a name, not %s", t)
 	}
 	switch t.Text {
 	case "record", "error":
@@ -150,7 +150,7 @@ func (p *parser) object(v *JSON, path, space string, depth int) (*Schema, error)
 		return p.container(v, path, space, depth)
 	}
 	if prim, ok := primitive(t.Text); ok {
-		return &Schema{Type: prim, Props: others(v, "type")}, nil
+		return &Schema{Type: prim, Props: others(v, reserved)}, nil
 	}
 	return p.reference(t.Text, path+"/type", space)
 }
@@ -166,7 +166,7 @@ func (p *parser) container(v *JSON, path, space string, depth int) (*Schema, err
 	}
 	var err error
 	s.Elem, err = p.schema(elem, path+"/"+member, space, depth+1)
-	s.Props = others(v, "type", member)
+	s.Props = others(v, reserved)
 	return s, err
 }
 
@@ -185,12 +185,8 @@ func (p *parser) named(v *JSON, t Type, path, space string) (*Schema, error) {
 	if err := checkName(s.Name); err != nil {
 		return nil, fail(path+"/name", "%v", err)
 	}
-	if s.Namespace != "" {
-		for part := range strings.SplitSeq(s.Namespace, ".") {
-			if err := checkName(part); err != nil {
-				return nil, fail(path+"/namespace", "%v", err)
-			}
-		}
+	if err := checkParts(s.Namespace); s.Namespace != "" && err != nil {
+		return nil, fail(path+"/namespace", "%v", err)
 	}
 	if _, taken := primitive(s.FullName()); taken {
 		return nil, fail(path+"/name", "%q is the name of a primitive type", s.Name)
@@ -203,7 +199,10 @@ func (p *parser) named(v *JSON, t Type, path, space string) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range aliases {
+	for i, a := range aliases {
+		if err := checkParts(a); err != nil {
+			return nil, fail(path+"/aliases/"+strconv.Itoa(i), "%v", err)
+		}
 		s.Aliases = append(s.Aliases, qualify(a, s.Namespace))
 	}
 	p.names[s.FullName()] = s
@@ -233,7 +232,8 @@ func (p *parser) record(v *JSON, path, space string, depth int) (*Schema, error)
 		have[f.Name] = true
 		s.Fields = append(s.Fields, f)
 	}
-	s.Props = others(v, "type", "name", "namespace", "doc", "aliases", "fields")
+	s.Error = v.Get("type").Text == "error"
+	s.Props = others(v, reserved)
 	return s, nil
 }
 
@@ -253,8 +253,9 @@ func (p *parser) field(v *JSON, path, space string, depth int) (f Field, err err
 	if f.Schema, err = p.schema(t, path+"/type", space, depth+1); err != nil {
 		return f, err
 	}
-	if f.Order, ok = text(v.Get("order")); ok && f.Order != "ascending" && f.Order != "descending" && f.Order != "ignore" {
-		return f, fail(path+"/order", "order is ascending, descending or ignore, not %q", f.Order)
+	order, ok := text(v.Get("order"))
+	if f.Order = strings.ToLower(order); ok && f.Order != "ascending" && f.Order != "descending" && f.Order != "ignore" {
+		return f, fail(path+"/order", "order is ascending, descending or ignore, not %q", order)
 	}
 	if f.Aliases, err = names(v.Get("aliases"), path+"/aliases"); err != nil {
 		return f, err
@@ -264,7 +265,7 @@ func (p *parser) field(v *JSON, path, space string, depth int) (f Field, err err
 			return f, fail(path+"/default", "invalid default for field %s: %s", name, rule)
 		}
 	}
-	f.Props = others(v, "name", "type", "doc", "default", "order", "aliases")
+	f.Props = others(v, fieldReserved)
 	return f, nil
 }
 
@@ -296,7 +297,7 @@ func (p *parser) enum(v *JSON, path, space string) (*Schema, error) {
 		}
 		s.Default = StringJSON(d)
 	}
-	s.Props = others(v, "type", "name", "namespace", "doc", "aliases", "symbols", "default")
+	s.Props = others(v, reserved, "default")
 	return s, nil
 }
 
@@ -310,7 +311,7 @@ func (p *parser) fixed(v *JSON, path, space string) (*Schema, error) {
 		return nil, fail(path, "fixed %q needs a size from 0 to %d", s.FullName(), maxText)
 	}
 	s.Size = int(size)
-	s.Props = others(v, "type", "name", "namespace", "doc", "aliases", "size")
+	s.Props = others(v, reserved)
 	return s, nil
 }
 
@@ -346,19 +347,31 @@ func names(v *JSON, path string) ([]string, error) {
 	return all, nil
 }
 
-// others are the members that the specification does not define.
-func others(v *JSON, defined ...string) []Prop {
+// The attributes that Java keeps to itself. It drops them where they mean nothing.
+var (
+	reserved      = []string{"type", "name", "namespace", "doc", "aliases", "fields", "symbols", "items", "values", "size"}
+	fieldReserved = []string{"name", "type", "doc", "default", "order", "aliases"}
+)
+
+// others are the members that are not reserved.
+func others(v *JSON, reserved []string, more ...string) []Prop {
 	var props []Prop
-next:
 	for _, m := range v.Members {
-		for _, d := range defined {
-			if m.Name == d {
-				continue next
-			}
+		if !contains(reserved, m.Name) && !contains(more, m.Name) {
+			props = append(props, Prop(m))
 		}
-		props = append(props, Prop(m))
 	}
 	return props
+}
+
+// checkParts holds the rule of names for each part of a full one.
+func checkParts(full string) error {
+	for part := range strings.SplitSeq(full, ".") {
+		if err := checkName(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkName holds the rule of names: a letter or underscore, then letters, digits and
@@ -367,12 +380,11 @@ func checkName(name string) error {
 	if name == "" {
 		return fmt.Errorf("empty name")
 	}
-	for i := 0; i < len(name); i++ {
-		c := name[i]
+	for i, c := range name {
 		if c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || i > 0 && '0' <= c && c <= '9' {
 			continue
 		}
-		return fmt.Errorf("illegal character %q in name %q: a name begins with a letter or _ and goes on with letters, digits and _", rune(c), name)
+		return fmt.Errorf("illegal character %q in name %q: a name begins with a letter or _ and goes on with letters, digits and _", c, name)
 	}
 	return nil
 }

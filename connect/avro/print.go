@@ -14,9 +14,6 @@ func (s *Schema) Text(known ...*Schema) string {
 	for _, k := range known {
 		p.seen[k.FullName()] = true
 	}
-	if s.Type.Named() {
-		delete(p.seen, s.FullName())
-	}
 	p.schema(s, "")
 	return string(p.out)
 }
@@ -79,7 +76,11 @@ func (p *printer) named(s *Schema, space string) {
 		return
 	}
 	p.seen[full] = true
-	p.text(`{"type":"` + s.Type.String() + `"`)
+	if s.Error {
+		p.text(`{"type":"error"`)
+	} else {
+		p.text(`{"type":"` + s.Type.String() + `"`)
+	}
 	p.member("name", s.Name)
 	if s.Namespace != space {
 		p.member("namespace", s.Namespace)

@@ -59,6 +59,7 @@ type Schema struct {
 	Doc *string
 
 	Fields  []Field   // of a record
+	Error   bool      // of a record: its text calls it an error
 	Symbols []string  // of an enum
 	Default *JSON     // of an enum: the symbol for symbols that are not known; nil for none
 	Elem    *Schema   // items of an array, values of a map
