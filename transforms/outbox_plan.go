@@ -129,9 +129,13 @@ const noVersion int64 = math.MinInt64
 // payload schemas where they have one version: the name of a schema does not depend
 // on which message came first.
 type outboxValues struct {
-	last outboxValueKey
-	was  *connect.Schema
-	all  map[outboxValueKey]*connect.Schema
+	last outboxValue
+	all  map[outboxValueKey]outboxValue
+}
+
+type outboxValue struct {
+	key    outboxValueKey
+	schema *connect.Schema
 }
 
 type outboxValueKey struct {
@@ -143,24 +147,24 @@ type outboxValueKey struct {
 
 func (v *outboxValues) get(plan *outboxPlan, payload *connect.Schema, routed string, version int64) (*connect.Schema, error) {
 	key := outboxValueKey{plan, payload, routed, version}
-	if v.was != nil && key == v.last {
-		return v.was, nil
+	if v.last.schema != nil && key == v.last.key {
+		return v.last.schema, nil
 	}
-	s, ok := v.all[key]
+	known, ok := v.all[key]
 	if !ok {
-		var err error
-		if s, err = plan.valueSchema(payload, routed, version); err != nil {
+		s, err := plan.valueSchema(payload, routed, version)
+		if err != nil {
 			return nil, err
 		}
 		if v.all == nil || len(v.all) >= maxSchemas {
-			v.all = map[outboxValueKey]*connect.Schema{}
+			v.all = map[outboxValueKey]outboxValue{}
 		}
 		key.routed = strings.Clone(routed)
-		v.all[key] = s
+		known = outboxValue{key, s}
+		v.all[key] = known
 	}
-	key.routed = strings.Clone(routed)
-	v.last, v.was = key, s
-	return s, nil
+	v.last = known
+	return known.schema, nil
 }
 
 func (p *outboxPlan) valueSchema(payload *connect.Schema, routed string, version int64) (*connect.Schema, error) {
@@ -181,7 +185,7 @@ func (p *outboxPlan) valueSchema(payload *connect.Schema, routed string, version
 // valueName puts the routed name before the last part of the name of the row.
 func (p *outboxPlan) valueName(routed string) string {
 	if p.rowName == "" {
-		return routed
+		return strings.Clone(routed)
 	}
 	cut := strings.LastIndexByte(p.rowName, '.') + 1
 	return p.rowName[:cut] + routed + "." + p.rowName[cut:]

@@ -10,18 +10,23 @@ import (
 
 // Plugins returns all transforms, in the order in which they are listed to users.
 func Plugins() []connect.TransformPlugin {
-	return []connect.TransformPlugin{
+	list := []connect.TransformPlugin{
 		cartjoin.Plugin(),
 		filterPlugin(),
 		mapPlugin(),
-		outboxPlugin(),
 		regexRouterPlugin(),
 		routePlugin(),
 		statefulMapPlugin(),
-		unwrapPlugin(),
 		validatePlugin(),
 		window.Plugin(),
 	}
+	return append(list, debeziumPlugins()...)
+}
+
+// debeziumPlugins are the transforms that Debezium brings. Its Filter comes behind the
+// one that is called so without a package.
+func debeziumPlugins() []connect.TransformPlugin {
+	return append(byTablePlugins(), contentRouterPlugin(), debeziumFilterPlugin(), outboxPlugin(), unwrapPlugin())
 }
 
 // Predicates returns all predicates.
