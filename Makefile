@@ -7,7 +7,7 @@ STATICCHECK_VERSION := v0.8.2
 # Packages whose tests run one after the other: they start daemons or brokers.
 TESTFLAGS ?= -race -timeout 25m
 
-.PHONY: help build demo test test-kafka torture lint vuln bench fuzz clean
+.PHONY: help build demo test test-kafka test-referee torture lint vuln bench fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## all tests that need no Java
 
 test-kafka: ## the broker-facing tests again, on a real Kafka (CONNECTD_TEST_KAFKA, or started here; needs java and mvn)
 	./test/peers/with-kafka.sh $(KAFKA) $(GO) test $(TESTFLAGS) -count=1 -p 1 ./connect/kafka/... ./connect/runtime/... ./connect/topics/... ./connect/worker/... ./connectors/kafka/... ./test/
+
+test-referee: ## the same SQL through real Debezium and through connectd, compared record by record (needs java and mvn)
+	./test/peers/with-debezium.sh $(GO) test -tags referee -timeout 40m -count=1 -parallel 4 ./test/referee/
 
 torture: ## the crash suites with full counts; takes long
 	CONNECTD_KILLS=200 $(GO) test -timeout 12h -count=1 -v -run 'Kill|Crash|Torture' ./connect/broker/... ./connect/state/... ./test/ | tee $(BUILD)/torture.log

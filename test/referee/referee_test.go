@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build referee
+
+package referee
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
+	"github.com/connectd/connectd/test/harness"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// scenario is what both systems are put through.
+type scenario struct {
+	name string
+	// before is SQL that runs before the connectors exist, during while they stream.
+	before, during string
+	// config is added to the settings that every scenario has; "" removes a key.
+	config map[string]string
+	// marker is the topic of the table zz_marker, if it is not the usual one; its row
+	// is the last change of every scenario.
+	marker string
+}
+
+const jsonConverter = "org.apache.kafka.connect.json.JsonConverter"
+
+// settings are the connector's, for the slot of one side.
+func (s scenario) settings(srv *pgtest.Server, db, prefix, slot string) map[string]string {
+	u, _ := url.Parse(srv.URL(db))
+	c := map[string]string{
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "plugin.name": "pgoutput",
+		"database.hostname": u.Hostname(), "database.port": u.Port(), "database.user": u.User.Username(), "database.password": "postgres",
+		"database.dbname": db, "topic.prefix": prefix, "slot.name": slot, "slot.drop.on.stop": "true",
+		"publication.name": "both", "publication.autocreate.mode": "disabled", "snapshot.mode": "initial",
+		"key.converter": jsonConverter, "key.converter.schemas.enable": "true",
+		"value.converter": jsonConverter, "value.converter.schemas.enable": "true",
+	}
+	maps.Copy(c, s.config)
+	if list := c["table.include.list"]; list != "" {
+		c["table.include.list"] = list + ",public.zz_marker"
+	}
+	for k, v := range c {
+		if v == "" {
+			delete(c, k)
+		}
+	}
+	return c
+}
+
+// side is one of the two systems.
+type side struct {
+	name, rest, kafka, slot string
+}
+
+func sides(t *testing.T) (theirs, ours side) {
+	t.Helper()
+	theirs = side{name: "Debezium", rest: os.Getenv("CONNECTD_TEST_DEBEZIUM"), kafka: os.Getenv("CONNECTD_TEST_KAFKA_PEER"), slot: pgtest.Name(t, "theirs")}
+	if theirs.rest == "" || theirs.kafka == "" {
+		t.Fatal("CONNECTD_TEST_DEBEZIUM and CONNECTD_TEST_KAFKA_PEER name the peers: run make test-referee")
+	}
+	d := harness.Start(t, harness.Settings{})
+	return theirs, side{name: "connectd", rest: d.REST, kafka: d.Kafka, slot: pgtest.Name(t, "ours")}
+}
+
+func (s scenario) run(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	db := srv.Database(t)
+	theirs, ours := sides(t)
+	prefix := strings.ReplaceAll(pgtest.Name(t, "r"), "_", "-")
+	play(t, srv.URL(db), "CREATE TABLE zz_marker (id int PRIMARY KEY); CREATE PUBLICATION both FOR ALL TABLES;"+s.before)
+	for _, side := range []side{theirs, ours} {
+		side.create(t, prefix, s.settings(srv, db, prefix, side.slot))
+	}
+	for _, side := range []side{theirs, ours} {
+		side.waitSlot(t, srv, db, prefix)
+	}
+	play(t, srv.URL(db), s.during+";INSERT INTO zz_marker VALUES (1)")
+	marker := prefix + ".public.zz_marker"
+	if s.marker != "" {
+		marker = strings.ReplaceAll(s.marker, "PREFIX", prefix)
+	}
+	for _, side := range []side{theirs, ours} {
+		side.waitMarker(t, prefix, marker)
+	}
+	compare(t, theirs.records(t, prefix), ours.records(t, prefix))
+}
+
+// play runs statements in one session, each in a transaction of its own where none
+// was begun. None of them has a semicolon inside.
+func play(t *testing.T, url, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for statement := range strings.SplitSeq(sql, ";") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := conn.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+func (s side) call(t *testing.T, method, path string, body any) (int, []byte) {
+	t.Helper()
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, s.rest+path, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, answer
+}
+
+// create posts the connector; a worker that is rebalancing is asked again.
+func (s side) create(t *testing.T, name string, config map[string]string) {
+	t.Helper()
+	harness.Eventually(t, s.name+" takes the connector", func() error {
+		code, answer := s.call(t, "POST", "/connectors", map[string]any{"name": name, "config": config})
+		if code == http.StatusBadRequest {
+			t.Fatalf("%s: %s", s.name, answer)
+		}
+		if code != http.StatusCreated {
+			return fmt.Errorf("%d %s", code, answer)
+		}
+		return nil
+	})
+	t.Cleanup(func() { s.call(t, "DELETE", "/connectors/"+name, nil) })
+}
+
+// failed is the trace of a failed task, or "".
+func (s side) failed(t *testing.T, name string) string {
+	var status struct {
+		Connector struct{ State, Trace string }
+		Tasks     []struct{ State, Trace string }
+	}
+	if code, answer := s.call(t, "GET", "/connectors/"+name+"/status", nil); code == http.StatusOK {
+		if err := json.Unmarshal(answer, &status); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, task := range append(status.Tasks, status.Connector) {
+		if task.State == "FAILED" {
+			return task.Trace
+		}
+	}
+	return ""
+}
+
+// waitSlot waits until the connector streams: its slot is in use.
+func (s side) waitSlot(t *testing.T, srv *pgtest.Server, db, name string) {
+	t.Helper()
+	harness.Eventually(t, s.name+" streams", func() error {
+		if trace := s.failed(t, name); trace != "" {
+			t.Fatalf("%s failed: %s", s.name, trace)
+		}
+		rows, err := srv.Query(t.Context(), db, "SELECT slot_name FROM pg_replication_slots WHERE active AND slot_name = '"+s.slot+"'")
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return fmt.Errorf("slot %s is not in use", s.slot)
+		}
+		return nil
+	})
+}
+
+func (s side) waitMarker(t *testing.T, name, topic string) {
+	t.Helper()
+	harness.Eventually(t, s.name+" has written the marker to "+topic, func() error {
+		if trace := s.failed(t, name); trace != "" {
+			t.Fatalf("%s failed: %s", s.name, trace)
+		}
+		records, err := harness.ReadCommitted(s.kafka, topic)
+		if err == nil && len(records) == 0 {
+			err = fmt.Errorf("it is empty")
+		}
+		return err
+	})
+}
+
+// records reads all topics that begin with the prefix.
+func (s side) records(t *testing.T, prefix string) map[string][]harness.Record {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.kafka))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	answer, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, cl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]harness.Record{}
+	for _, topic := range answer.Topics {
+		if topic.Topic == nil || !strings.HasPrefix(*topic.Topic, prefix) {
+			continue
+		}
+		if all[*topic.Topic], err = harness.ReadCommitted(s.kafka, *topic.Topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func runAll(t *testing.T, scenarios []scenario) {
+	for _, s := range scenarios {
+		t.Run(strings.ReplaceAll(s.name, " ", "_"), s.run)
+	}
+}
