@@ -255,6 +255,27 @@ func (d *Daemon) WaitExit() int {
 	}
 }
 
+// embedded reports whether the daemon's cluster is its own embedded broker.
+func (d *Daemon) embedded() bool { return d.properties()["bootstrap.servers"] == "" }
+
+// cancelAtExit calls cancel when the process ends, until the returned function has
+// been called.
+func (d *Daemon) cancelAtExit(cancel func()) (end func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func(exited chan struct{}) {
+		defer close(done)
+		select {
+		case <-exited:
+			cancel()
+		case <-over:
+		}
+	}(d.exited)
+	return func() {
+		close(over)
+		<-done
+	}
+}
+
 // PID is the process id.
 func (d *Daemon) PID() int { return d.cmd.Process.Pid }
 

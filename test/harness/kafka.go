@@ -245,10 +245,14 @@ func (d *Daemon) Produce(topic string, records ...Record) {
 	}
 }
 
-// TryProduce is Produce for a broker that may be away; it gives up after seconds.
+// TryProduce is Produce for a broker that may be away; it gives up after seconds, or
+// when the broker has died with the daemon.
 func (d *Daemon) TryProduce(topic string, records ...Record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
+	if d.embedded() {
+		defer d.cancelAtExit(cancel)()
+	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(d.Kafka), kgo.AllowAutoTopicCreation(), kgo.AllowIdempotentProduceCancellation(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
