@@ -13,7 +13,11 @@ type bodyError struct {
 	text   string
 	path   string
 	offset int // in the body; -1 when encoding
+	cause  error
 }
+
+// Unwrap returns what led to the error, if that was another one.
+func (e *bodyError) Unwrap() error { return e.cause }
 
 // Error names the rule, the field and, for bodies that were read, the byte.
 func (e *bodyError) Error() string {
@@ -58,3 +62,7 @@ func fieldOf(err error) string {
 	}
 	return ""
 }
+
+// javaErrorf is fmt.Errorf for the texts that users of the original search for, which
+// begin with a capital.
+func javaErrorf(format string, args ...any) error { return fmt.Errorf(format, args...) }

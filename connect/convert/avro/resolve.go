@@ -151,7 +151,7 @@ func (p *planner) writerUnion(w, r *schema.Schema, to *connect.Schema, path stri
 }
 
 func (p *planner) readerUnion(w, r *schema.Schema, to *connect.Schema, path string) (decoder, error) {
-	j := p.branch(w, r, to)
+	j := p.branch(w, r)
 	if j < 0 {
 		return nil, cannot(path, "the reader's union %s has no branch for %s", r, typeName(w))
 	}
@@ -175,7 +175,7 @@ func (p *planner) readerUnion(w, r *schema.Schema, to *connect.Schema, path stri
 // branch finds the branch of the reader's union that reads w: the one of the same type
 // and name, else a record of the same simple name or of a fitting structure, else the
 // first to which w can be promoted; -1 if there is none.
-func (p *planner) branch(w, r *schema.Schema, to *connect.Schema) int {
+func (p *planner) branch(w, r *schema.Schema) int {
 	similar := -1
 	for j, b := range r.Union {
 		if b.Type != w.Type {
@@ -199,28 +199,11 @@ func (p *planner) branch(w, r *schema.Schema, to *connect.Schema) int {
 		}
 	}
 	for j, b := range r.Union {
-		if promotes(w.Type, b.Type) {
+		if schema.Promotes(w.Type, b.Type) {
 			return j
 		}
 	}
 	return -1
-}
-
-// promotes reports whether data of the type w can be read as the other type r.
-func promotes(w, r schema.Type) bool {
-	switch w {
-	case schema.Int:
-		return r == schema.Long || r == schema.Float || r == schema.Double
-	case schema.Long:
-		return r == schema.Float || r == schema.Double
-	case schema.Float:
-		return r == schema.Double
-	case schema.String:
-		return r == schema.Bytes
-	case schema.Bytes:
-		return r == schema.String
-	}
-	return false
 }
 
 // sameName reports whether the full name of w is that of r or one of its aliases.

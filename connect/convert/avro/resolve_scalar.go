@@ -11,7 +11,7 @@ import (
 
 // scalar compiles everything that is neither union nor nested.
 func (p *planner) scalar(w, r *schema.Schema, to *connect.Schema, path string) (decoder, error) {
-	if w.Type != r.Type && !promotes(w.Type, r.Type) {
+	if w.Type != r.Type && !schema.Promotes(w.Type, r.Type) {
 		return nil, cannot(path, "%s cannot be read as %s", typeName(w), typeName(r))
 	}
 	if rule := otherMeaning(w, r); rule != "" {
