@@ -191,8 +191,8 @@ type shape struct {
 	kind   string
 }
 
-// corners bounds the coordinates of a text: each has a comma before or behind it.
-func corners(data []byte) int { return (bytes.Count(data, []byte(",")) + 1) / 2 }
+// corners is the number of points of a text, by its commas: one within each, one between two.
+func corners(data []byte) int { return max((bytes.Count(data, []byte(","))+1)/2, 1) }
 
 func (d shape) text(a *connect.Arena, data []byte) (connect.Value, error) {
 	n := numbers{rest: data}
