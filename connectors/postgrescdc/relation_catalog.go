@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/types"
+)
+
+// catalogTable is what the catalog says of a table now. The zero value is that of a table
+// that does not exist any more.
+type catalogTable struct {
+	columns []types.Column
+	// key are the columns of the primary key in the order of its declaration, or those
+	// of a unique index; primary says which.
+	key     []string
+	primary bool
+}
+
+// describe returns what is known of a column. The catalog may be of another time: a
+// column of another type is another column.
+func (t *catalogTable) describe(c relationColumn) types.Column {
+	i := slices.IndexFunc(t.columns, func(k types.Column) bool { return k.Name == c.name && k.Type == c.typ && k.TypMod == c.typmod })
+	if i < 0 {
+		return types.Column{Name: c.name, Type: c.typ, TypMod: c.typmod}
+	}
+	return t.columns[i]
+}
+
+// keySQL finds the primary key, or else the first unique index that is on columns alone
+// and on all rows. The columns are in the order of the index.
+const keySQL = `SELECT i.indisprimary, array_agg(a.attname::text ORDER BY k.n)
+ FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+ CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
+ JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+ WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
+ GROUP BY i.indexrelid, i.indisprimary, c.relname ORDER BY i.indisprimary DESC, c.relname LIMIT 1`
+
+// loadTable reads what the catalog says of a table.
+func loadTable(ctx context.Context, conn *pgx.Conn, id uint32) (*catalogTable, error) {
+	t := &catalogTable{}
+	var err error
+	if t.columns, err = types.LoadColumns(ctx, query(conn), id); err != nil {
+		return nil, err
+	}
+	err = conn.QueryRow(ctx, keySQL, id).Scan(&t.primary, &t.key)
+	if err == pgx.ErrNoRows {
+		err = nil
+	}
+	return t, wrap("read key", err)
+}
+
+// query is how package types asks.
+func query(conn *pgx.Conn) types.Query {
+	return func(ctx context.Context, sql string, args ...any) (types.Rows, error) {
+		return conn.Query(ctx, sql, args...)
+	}
+}
+
+// loadTypes reads the types of the database.
+func loadTypes(ctx context.Context, conn *pgx.Conn) (*types.Catalog, error) {
+	c, err := types.Load(ctx, query(conn))
+	if err != nil {
+		return nil, fmt.Errorf("read catalog: %w", err)
+	}
+	return c, nil
+}
+
+// relations keeps the plans of the tables that the stream has named, by their OID.
+type relations struct {
+	planner *planner
+	// open returns the connection for questions to the catalog.
+	open  func(ctx context.Context) (*pgx.Conn, error)
+	plans map[uint32]*tablePlan
+}
+
+// see takes note of a relation. The catalog is asked each time, as the server tells a
+// relation again after changes that do not show in it, such as of nullability; a plan
+// is replaced only if something differs.
+func (rs *relations) see(ctx context.Context, r relation) error {
+	if !rs.planner.s.filter.table(r.name.schema, r.name.table) {
+		rs.plans[r.id] = &tablePlan{relation: r}
+		return nil
+	}
+	conn, err := rs.open(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := loadTable(ctx, conn, r.id)
+	if err == nil {
+		err = rs.knowTypes(ctx, conn, &r)
+	}
+	if err != nil {
+		return fmt.Errorf("look up table %s: %w", r.name, err)
+	}
+	next, err := rs.planner.plan(r, known)
+	if err != nil {
+		return err
+	}
+	if old := rs.plans[r.id]; old == nil || !old.same(next) {
+		rs.plans[r.id] = next
+	}
+	return nil
+}
+
+// firstUserType is the first OID that a server gives to what users create.
+const firstUserType = 16384
+
+// knowTypes reads the types again if the table has some that users have created: those
+// may be new, or have changed.
+func (rs *relations) knowTypes(ctx context.Context, conn *pgx.Conn, r *relation) error {
+	if !slices.ContainsFunc(r.columns, func(c relationColumn) bool { return c.typ >= firstUserType }) {
+		return nil
+	}
+	c, err := loadTypes(ctx, conn)
+	if err == nil {
+		rs.planner.types = c
+	}
+	return err
+}
+
+// same reports whether two plans make the same of every row.
+func (t *tablePlan) same(o *tablePlan) bool {
+	if t.captured != o.captured || !t.relation.equal(&o.relation) || !slices.Equal(t.key, o.key) || t.topic != o.topic {
+		return false
+	}
+	return !t.captured || t.envelope.Equal(o.envelope) && (t.keySchema == o.keySchema || t.keySchema.Equal(o.keySchema)) &&
+		slices.EqualFunc(t.columns, o.columns, func(a, b columnPlan) bool { return slices.Equal(a.labels, b.labels) })
+}
+
+// loosen allows null in a column of a table's plan.
+func (rs *relations) loosen(t *tablePlan, column int) (*tablePlan, error) {
+	next, err := rs.planner.loosen(t, column)
+	if err == nil {
+		rs.plans[t.relation.id] = next
+	}
+	return next, err
+}
+
+// refresh plans a table again with the newest catalog, because a value does not fit.
+func (rs *relations) refresh(ctx context.Context, t *tablePlan) (*tablePlan, error) {
+	err := rs.see(ctx, t.relation)
+	return rs.plans[t.relation.id], err
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// server is what IDENTIFY_SYSTEM says.
+type server struct {
+	system   string
+	timeline int64
+	end      lsn
+}
+
+func identify(ctx context.Context, conn *pgconn.PgConn) (server, error) {
+	r, err := pglogrepl.IdentifySystem(ctx, conn)
+	if err != nil {
+		return server{}, fmt.Errorf("identify server: %w", err)
+	}
+	return server{system: r.SystemID, timeline: int64(r.Timeline), end: r.XLogPos}, nil
+}
+
+// slotState is a row of pg_replication_slots. Members that the server's version does
+// not have are empty.
+type slotState struct {
+	Plugin       string  `json:"plugin"`
+	Type         string  `json:"slot_type"`
+	Database     string  `json:"database"`
+	Active       bool    `json:"active"`
+	PID          int64   `json:"active_pid"`
+	Restart      slotLSN `json:"restart_lsn"`
+	Confirmed    slotLSN `json:"confirmed_flush_lsn"`
+	Status       string  `json:"wal_status"`
+	Invalidation string  `json:"invalidation_reason"`
+	Failover     bool    `json:"failover"`
+}
+
+// slotLSN reads an LSN of JSON; null is zero.
+type slotLSN lsn
+
+func (l *slotLSN) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	text, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	at, err := pglogrepl.ParseLSN(text)
+	*l = slotLSN(at)
+	return err
+}
+
+// lost reports whether the server has thrown away what the slot would need.
+func (s *slotState) lost() bool { return s.Status == "lost" || s.Invalidation != "" }
+
+// findSlot returns nil if there is no slot of that name.
+func findSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*slotState, error) {
+	rows, err := rowsOf(ctx, conn, "SELECT to_json(s) FROM pg_catalog.pg_replication_slots s WHERE slot_name = "+quoteLiteral(name))
+	if err != nil || len(rows) == 0 {
+		return nil, wrap("look up replication slot", err)
+	}
+	s := &slotState{}
+	if err := json.Unmarshal(rows[0][0], s); err != nil {
+		return nil, fmt.Errorf("look up replication slot: %w", err)
+	}
+	return s, nil
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// gapError says that the server no longer has what follows the stored offset. Under
+// slot.lost.policy=resnapshot the tables are read again instead.
+type gapError struct{ reason string }
+
+func (e *gapError) Error() string {
+	return e.reason + "; changes may be missing. Set slot.lost.policy=resnapshot, or delete the connector's offsets, to read the tables again"
+}
+
+func gap(format string, args ...any) error { return &gapError{reason: fmt.Sprintf(format, args...)} }
+
+func isGap(err error) bool {
+	var g *gapError
+	return errors.As(err, &g)
+}
+
+// fits checks that a place can be gone on from: this is the server and the slot that
+// it was stored for, and the slot has not moved beyond it.
+func (s *settings) fits(ctx context.Context, conn *pgconn.PgConn, p *place) error {
+	srv, err := identify(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if p.system != "" && p.system != srv.system {
+		return gap("check offset: it was stored for the server with the system identifier %s, and this one is %s", p.system, srv.system)
+	}
+	if p.timeline != 0 && p.timeline != srv.timeline {
+		if err := onTimeline(ctx, conn, srv, p); err != nil {
+			return err
+		}
+	}
+	if srv.end != 0 && p.end > srv.end {
+		return gap("check offset: %s lies behind the end of the server's log, %s: the server was restored or replaced by one that did not have everything", p.end, srv.end)
+	}
+	slot, err := findSlot(ctx, conn, s.Slot.Name)
+	if err != nil {
+		return err
+	}
+	return s.slotFits(slot, p.end)
+}
+
+func (s *settings) slotFits(slot *slotState, start lsn) error {
+	name := s.Slot.Name
+	switch {
+	case slot == nil:
+		return gap("check offset: the replication slot %q does not exist any more", name)
+	case slot.lost():
+		return gap("check offset: the replication slot %q is lost (%s): the server has removed the log that it needs; see max_slot_wal_keep_size",
+			name, strings.TrimSpace(slot.Status+" "+slot.Invalidation))
+	case start < lsn(slot.Confirmed):
+		return gap("check offset: the replication slot %q stands at %s, which is behind the stored offset %s: it was moved or created anew", name, lsn(slot.Confirmed), start)
+	}
+	return s.usable(slot)
+}
+
+// usable checks that a slot is one that this connector can read.
+func (s *settings) usable(slot *slotState) error {
+	if slot.Type != "logical" || slot.Plugin != "pgoutput" {
+		return fmt.Errorf("use replication slot %q: it is a %s slot of plugin %q, and a logical one of pgoutput is needed; choose another slot.name", s.Slot.Name, slot.Type, slot.Plugin)
+	}
+	if slot.Database != s.Server.Database {
+		return fmt.Errorf("use replication slot %q: it belongs to database %q, not to %q; choose another slot.name", s.Slot.Name, slot.Database, s.Server.Database)
+	}
+	return nil
+}
+
+// onTimeline checks that a place on an older timeline lies before the point at which
+// the server's timeline branched off: what was read is then part of its history too.
+func onTimeline(ctx context.Context, conn *pgconn.PgConn, srv server, p *place) error {
+	if p.timeline > srv.timeline {
+		return gap("check offset: it was stored on timeline %d, and the server is on the older timeline %d", p.timeline, srv.timeline)
+	}
+	h, err := pglogrepl.TimelineHistory(ctx, conn, int32(srv.timeline))
+	if err != nil {
+		return fmt.Errorf("read history of timeline %d: %w", srv.timeline, err)
+	}
+	branch, ok := branchPoint(string(h.Content), p.timeline)
+	if !ok || p.end > branch {
+		return gap("check offset: %s on timeline %d is not part of the history of the server's timeline %d", p.end, p.timeline, srv.timeline)
+	}
+	return nil
+}
+
+// branchPoint finds where a timeline was left in a history file.
+func branchPoint(history string, timeline int64) (lsn, bool) {
+	for line := range strings.Lines(history) {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != strconv.FormatInt(timeline, 10) {
+			continue
+		}
+		at, err := pglogrepl.ParseLSN(f[1])
+		return at, err == nil
+	}
+	return 0, false
+}
+
+// created is a new slot.
+type created struct {
+	point    lsn
+	snapshot string
+}
+
+// createSlot creates a slot and exports the snapshot of its consistent point; the
+// snapshot can be imported until the connection is used again. It waits for all
+// running transactions, however long they take, and logs which they are.
+func (s *settings) createSlot(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, name string, temporary bool) (created, error) {
+	if err := run(ctx, conn, "SET statement_timeout = 0"); err != nil {
+		return created{}, fmt.Errorf("create replication slot: %w", err)
+	}
+	waiting, cancel := context.WithCancel(ctx)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		s.tellBlockers(waiting, log)
+	}()
+	r, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, s.createStatement(serverMajor(conn), name, temporary)))
+	cancel()
+	<-told
+	if err != nil {
+		return created{}, fmt.Errorf("create replication slot %q: %w", name, err)
+	}
+	point, err := pglogrepl.ParseLSN(r.ConsistentPoint)
+	if err != nil {
+		return created{}, fmt.Errorf("create replication slot %q: %w", name, err)
+	}
+	return created{point: point, snapshot: r.SnapshotName}, nil
+}
+
+func (s *settings) createStatement(major int, name string, temporary bool) string {
+	sql := "CREATE_REPLICATION_SLOT " + quoteIdent(name)
+	if temporary {
+		sql += " TEMPORARY"
+	}
+	sql += " LOGICAL pgoutput"
+	if major >= 17 && s.Slot.Failover && !temporary {
+		return sql + " (SNAPSHOT 'export', FAILOVER)"
+	}
+	return sql + " EXPORT_SNAPSHOT"
+}
+
+// blockersAfter is how long the creation of a slot may take until somebody asks why.
+const blockersAfter = 5 * time.Second
+
+// tellBlockers logs the oldest transaction while ctx lives.
+func (s *settings) tellBlockers(ctx context.Context, log *slog.Logger) {
+	for sleep(ctx, blockersAfter) {
+		text, err := s.blockers(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			log.Warn("the creation of the replication slot takes long, and why cannot be found out", "error", err)
+			continue
+		}
+		log.Warn("the creation of the replication slot waits for transactions that were running before", "transactions", text)
+	}
+}
+
+func (s *settings) blockers(ctx context.Context) (string, error) {
+	conn, err := s.dialSQL(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer hangUp(conn)
+	return scalar(ctx, conn, `SELECT coalesce(string_agg(format('pid %s since %s (%s): %s', pid, xact_start, state, left(query, 80)), '; '), 'none that are visible')
+ FROM (SELECT * FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 5) a`)
+}
+
+// dialSQL opens a connection for SQL.
+func (s *settings) dialSQL(ctx context.Context) (*pgconn.PgConn, error) {
+	config, err := s.sqlConfig()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	for _, statement := range s.Server.InitialStatements {
+		if err := run(ctx, conn, statement); err != nil {
+			hangUp(conn)
+			return nil, fmt.Errorf("run %q of database.initial.statements: %w", statement, err)
+		}
+	}
+	return conn, nil
+}
+
+// dialReplication opens a replication connection, which knows SQL too.
+func (s *settings) dialReplication(ctx context.Context) (*pgconn.PgConn, error) {
+	config, err := s.replicationConfig()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
+	if err != nil {
+		return nil, fmt.Errorf("connect for replication: %w", err)
+	}
+	return conn, nil
+}
+
+// hangUp closes a connection without waiting long.
+func hangUp(conn *pgconn.PgConn) {
+	ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+	_ = conn.Close(ctx)
+	cancel()
+}
+
+// dropSlot removes a slot that nobody reads.
+func dropSlot(ctx context.Context, conn *pgconn.PgConn, name string) error {
+	return wrap("drop replication slot "+quoteIdent(name), run(ctx, conn, "DROP_REPLICATION_SLOT "+quoteIdent(name)+" WAIT"))
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// snapshotRows walks over the rows of all jobs in order. It holds one row back, since a
+// row is marked by whether another follows.
+type snapshotRows struct {
+	job   int // the job that is being read
+	block []byte
+
+	held      []byte // the row that is held back; nil for none
+	heldJob   int
+	first     bool // no row has been written yet
+	firstOf   bool // the held row is the first of its table
+	begun     bool
+	tuple     []tupleColumn
+	unescaped []byte
+	// stretchOf is the batch whose stretch is used again while the progress is the same.
+	stretchOf *batchTag
+	stretch   int
+}
+
+// fill writes rows that have been read into the batch, until it is full or there are no
+// more at hand. It reports that the snapshot is done.
+func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch) (bool, error) {
+	select {
+	case <-r.planned:
+	default:
+		return false, nil
+	}
+	w := &r.rows
+	if !w.begun {
+		w.begun, w.first = true, true
+	}
+	for !b.Full() && ctx.Err() == nil {
+		row, job, more := r.pull()
+		if row == nil && more {
+			return false, nil
+		}
+		if w.held != nil {
+			if err := r.emit(ctx, e, row == nil, row == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan); err != nil {
+				return false, err
+			}
+		}
+		if row == nil {
+			return true, r.finish(e, b)
+		}
+		w.firstOf = w.held == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan
+		w.held, w.heldJob = row, job
+	}
+	return false, nil
+}
+
+// pull returns the next row, which stays valid. more is false at the very end.
+func (r *snapshotReader) pull() (row []byte, job int, more bool) {
+	w := &r.rows
+	for {
+		if i := bytes.IndexByte(w.block, '\n'); i >= 0 {
+			row, w.block = w.block[:i:i], w.block[i+1:]
+			return row, w.job, true
+		}
+		if w.job >= len(r.jobs) {
+			return nil, w.job, false
+		}
+		select {
+		case block, open := <-r.jobs[w.job].blocks:
+			if !open {
+				w.job++
+				<-r.window
+				continue
+			}
+			w.block = block
+		default:
+			return nil, w.job, true
+		}
+	}
+}
+
+// emit writes the row that is held back.
+func (r *snapshotReader) emit(ctx context.Context, e *emitter, last, lastOf bool) error {
+	w := &r.rows
+	plan := r.jobs[w.heldJob].plan
+	marker := snapshotYes
+	switch {
+	case last:
+		marker = snapshotLast
+	case w.first:
+		marker = snapshotFirst
+	case lastOf:
+		marker = snapshotLastOf
+	case w.firstOf:
+		marker = snapshotFirstOf
+	}
+	w.first = false
+	if lastOf {
+		e.place.snapshot = e.place.snapshot.with(plan.name, r.point)
+	}
+	if last {
+		r.complete(e)
+	}
+	if err := w.split(); err != nil {
+		return fmt.Errorf("read snapshot of %s: %w", plan.name, err)
+	}
+	d := e.decode(plan, w.tuple, nil)
+	rec := r.record(e, rowSize+len(w.held))
+	if d.err != nil {
+		rec.Topic, rec.Err = plan.topic, fmt.Errorf("read snapshot of %s: %w", plan.name, d.err)
+		rec.RawValue = e.b.Arena.Copy(w.held)
+		return nil
+	}
+	o := origin{snapshot: marker, micros: e.place.micros, txID: e.place.txID, lsn: r.point}
+	e.fillAs(rec, plan, &o, opRead, connect.Null(), d.row, d.key)
+	return nil
+}
+
+// record adds a record whose place is that of the emitter.
+func (r *snapshotReader) record(e *emitter, size int) *connect.Record {
+	w := &r.rows
+	if w.stretchOf == e.tag && e.tag.stretches[w.stretch].base.snapshot == e.place.snapshot {
+		rec := e.b.Add(size)
+		rec.Pos = pack(w.stretch, changeNone, 0, 0, 0, 0)
+		return rec
+	}
+	w.stretchOf, w.stretch = e.tag, len(e.tag.stretches)
+	return e.fixed(size, e.place)
+}
+
+// complete makes the place one behind the snapshot. Tables that were read at an earlier
+// point, before a restart, keep that as long as the stream has not passed the newest.
+func (r *snapshotReader) complete(e *emitter) {
+	done := &snapshotProgress{completed: true}
+	if e.place.snapshot.horizon() > e.place.end {
+		done.tables = e.place.snapshot.tables
+	}
+	e.place.snapshot = done
+}
+
+// finish ends a snapshot; if its last row is not in this batch, a position says so.
+func (r *snapshotReader) finish(e *emitter, b *connect.Batch) error {
+	if r.rows.held == nil {
+		r.complete(e)
+		b.Progress = append(b.Progress, e.position())
+	}
+	r.rows.held = nil
+	r.log.Info("the snapshot is complete", "lsn", r.point.String())
+	return nil
+}
+
+// split takes the row apart: columns are separated by tabs, and \N is null.
+func (w *snapshotRows) split() error {
+	w.tuple, w.unescaped = w.tuple[:0], w.unescaped[:0]
+	if cap(w.unescaped) < len(w.held) {
+		w.unescaped = make([]byte, 0, len(w.held))
+	}
+	rest := w.held
+	for {
+		i := bytes.IndexByte(rest, '\t')
+		field := rest
+		if i >= 0 {
+			field = rest[:i]
+		}
+		col := tupleColumn{Kind: columnText, Data: field}
+		if string(field) == `\N` {
+			col = tupleColumn{Kind: columnNull}
+		} else if bytes.IndexByte(field, '\\') >= 0 {
+			from := len(w.unescaped)
+			w.unescaped = appendUnescaped(w.unescaped, field)
+			col.Data = w.unescaped[from:]
+		}
+		w.tuple = append(w.tuple, col)
+		if i < 0 {
+			return nil
+		}
+		rest = rest[i+1:]
+	}
+}
+
+// appendUnescaped undoes the escapes that COPY TO writes in its text format.
+func appendUnescaped(dst, field []byte) []byte {
+	for i := 0; i < len(field); i++ {
+		ch := field[i]
+		if ch != '\\' || i+1 == len(field) {
+			dst = append(dst, ch)
+			continue
+		}
+		i++
+		switch field[i] {
+		case 'b':
+			ch = '\b'
+		case 'f':
+			ch = '\f'
+		case 'n':
+			ch = '\n'
+		case 'r':
+			ch = '\r'
+		case 't':
+			ch = '\t'
+		case 'v':
+			ch = '\v'
+		default:
+			ch = field[i]
+		}
+		dst = append(dst, ch)
+	}
+	return dst
+}

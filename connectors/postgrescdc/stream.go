@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+const (
+	// readBuffer is how much is read from the socket at once.
+	readBuffer = 128 << 10
+	// chunkTarget is the size at which a chunk is handed over though there is more.
+	chunkTarget = 256 << 10
+	// ackPause is how long a moved position may wait until the server hears of it.
+	ackPause = time.Second
+	// leavePatience is how long the end of a session may take.
+	leavePatience = 2 * time.Second
+)
+
+// stream reads the replication connection. One goroutine, that of run, owns the
+// connection: it reads, answers keepalives and reports positions, also while nobody
+// takes what it has read. Acknowledge may be called from any goroutine.
+type stream struct {
+	s     *settings
+	log   *slog.Logger
+	queue *queue
+	// check is asked on each new connection, before the stream starts: is this still
+	// the server and the slot that the place belongs to?
+	check func(ctx context.Context, conn *pgconn.PgConn) error
+
+	// acknowledged is the newest position that is in a committed offset.
+	acknowledged atomic.Uint64
+	// next is where a new session asks the stream to start.
+	next lsn
+
+	conn     *pgconn.PgConn
+	buffered *bufio.Reader
+	reported lsn
+	due      time.Time
+	open     bool // between BEGIN and COMMIT
+}
+
+// acknowledge raises the position that is reported as flushed.
+func (st *stream) acknowledge(to lsn) {
+	for {
+		old := st.acknowledged.Load()
+		if uint64(to) <= old || st.acknowledged.CompareAndSwap(old, uint64(to)) {
+			return
+		}
+	}
+}
+
+// run reads until ctx ends, through as many connections as it takes. It puts every
+// error that does not pass by itself into the queue.
+func (st *stream) run(ctx context.Context) {
+	p := pauses{least: 100 * time.Millisecond, most: st.s.Slot.RetryDelay}
+	for ctx.Err() == nil {
+		started := time.Now()
+		err := st.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(started) > p.most {
+			p.reset()
+		}
+		if !passes(err) || p.exhausted(st.s.Runtime.MaxRetries) {
+			st.queue.fail(fmt.Errorf("read replication slot %q: %w", st.s.Slot.Name, err))
+			return
+		}
+		pause := p.next()
+		st.log.Warn("the replication connection ended; it is opened again", "error", err, "pause", pause)
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// session is the life of one connection.
+func (st *stream) session(ctx context.Context) error {
+	if err := st.dial(ctx); err != nil {
+		return err
+	}
+	defer st.leave()
+	if err := st.check(ctx, st.conn); err != nil {
+		return err
+	}
+	if err := st.begin(ctx); err != nil {
+		return err
+	}
+	st.open = false
+	c := st.queue.fresh()
+	c.add(itemRestart, st.next, nil)
+	st.queue.put(c)
+
+	conn := st.conn.Conn()
+	wake := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer wake()
+	return st.read(ctx)
+}
+
+// dial opens the connection with a read buffer of our own.
+func (st *stream) dial(ctx context.Context) error {
+	config, err := st.s.replicationConfig()
+	if err != nil {
+		return err
+	}
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		st.buffered = bufio.NewReaderSize(r, readBuffer)
+		return pgproto3.NewFrontend(st.buffered, w)
+	}
+	if st.conn, err = pgconn.ConnectConfig(ctx, &config.Config); err != nil {
+		return fmt.Errorf("connect for replication: %w", err)
+	}
+	return nil
+}
+
+// begin starts the stream; a slot that another connection still holds is waited for.
+func (st *stream) begin(ctx context.Context) error {
+	o := pglogrepl.StartReplicationOptions{Mode: pglogrepl.LogicalReplication, PluginArgs: st.options()}
+	err := pglogrepl.StartReplication(ctx, st.conn, st.s.Slot.Name, st.next, o)
+	if err != nil {
+		return fmt.Errorf("start replication at %s: %w", st.next, err)
+	}
+	return st.report()
+}
+
+func (st *stream) options() []string {
+	o := []string{"proto_version '1'", "publication_names " + quoteLiteral(quoteIdent(st.s.Publication.Name))}
+	if serverMajor(st.conn) >= 14 {
+		o = append(o, "messages 'true'")
+	}
+	for _, p := range st.s.Slot.Params {
+		o = append(o, quoteIdent(p.Name)+" "+quoteLiteral(p.Value))
+	}
+	return o
+}
+
+// read fills chunks and hands each over when the connection has no more at hand.
+func (st *stream) read(ctx context.Context) error {
+	c := st.queue.fresh()
+	defer func() { st.queue.put(c) }()
+	for {
+		if c.size() >= chunkTarget || len(c.items) > 0 && st.drained() {
+			st.queue.put(c)
+			c = st.queue.fresh()
+			if err := st.hold(ctx); err != nil {
+				return err
+			}
+		}
+		msg, err := st.conn.ReceiveMessage(context.Background())
+		if err == nil {
+			err = st.message(c, msg)
+		} else if isTimeout(err) {
+			err = st.tick(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drained reports whether reading on would go to the socket.
+func (st *stream) drained() bool {
+	return st.buffered.Buffered() == 0 && st.conn.Frontend().ReadBufferLen() == 0
+}
+
+// hold waits until the queue has room. Meanwhile nothing is read, but positions are
+// reported, so that the server does not take the connection for dead.
+func (st *stream) hold(ctx context.Context) error {
+	for st.queue.full() {
+		timer := time.NewTimer(time.Until(st.due))
+		select {
+		case <-st.queue.room:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil || !time.Now().Before(st.due) {
+			if err := st.tick(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tick reports the position when it is time to, or when it has moved.
+func (st *stream) tick(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return st.report()
+}
+
+// message handles one message of the connection.
+func (st *stream) message(c *chunk, msg pgproto3.BackendMessage) error {
+	switch m := msg.(type) {
+	case *pgproto3.CopyData:
+		return st.copyData(c, m.Data)
+	case *pgproto3.ErrorResponse:
+		return pgconn.ErrorResponseToPgError(m)
+	case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus:
+		return nil
+	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
+		return errServerLeaves
+	}
+	return fmt.Errorf("read replication stream: unexpected message %T", msg)
+}
+
+var errServerLeaves = errors.New("the server ended the replication stream")
+
+const (
+	frameData      = 'w'
+	frameKeepalive = 'k'
+	dataHeader     = 1 + 8 + 8 + 8
+	keepaliveSize  = 1 + 8 + 8 + 1
+)
+
+// copyData takes one frame of the stream: data, or a keepalive.
+func (st *stream) copyData(c *chunk, b []byte) error {
+	if len(b) == 0 {
+		return errors.New("read replication stream: empty frame")
+	}
+	switch {
+	case b[0] == frameData && len(b) > dataHeader:
+		st.follow(b[dataHeader:])
+		c.add(itemData, lsn(binary.BigEndian.Uint64(b[1:])), b[dataHeader:])
+		return nil
+	case b[0] == frameKeepalive && len(b) >= keepaliveSize:
+		if end := lsn(binary.BigEndian.Uint64(b[1:])); !st.open {
+			st.next = max(st.next, end)
+			c.keepalive(end)
+		}
+		if b[keepaliveSize-1] != 0 {
+			return st.report()
+		}
+		return nil
+	}
+	return fmt.Errorf("read replication stream: frame %q of %d bytes is not known or too short", b[0], len(b))
+}
+
+// keepalive adds a keepalive, or moves the one that is the last item.
+func (c *chunk) keepalive(end lsn) {
+	if n := len(c.items); n > 0 && c.items[n-1].kind == itemKeepalive {
+		c.items[n-1].at = end
+		return
+	}
+	c.add(itemKeepalive, end, nil)
+}
+
+// Places in a COMMIT message: type, flags, commit LSN, end LSN.
+const (
+	commitEndAt   = 1 + 1 + 8
+	commitMinimum = commitEndAt + 8
+)
+
+// follow keeps the place at which the next session has to start: behind the newest
+// transaction that was read as a whole.
+func (st *stream) follow(message []byte) {
+	switch message[0] {
+	case 'B':
+		st.open = true
+	case 'C':
+		st.open = false
+		if len(message) >= commitMinimum {
+			st.next = lsn(binary.BigEndian.Uint64(message[commitEndAt:]))
+		}
+	}
+}
+
+// report tells the server how far the offsets have been committed. All three positions
+// are said explicitly and are the committed one: what is not committed is read again.
+func (st *stream) report() error {
+	to := lsn(st.acknowledged.Load())
+	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), st.conn, pglogrepl.StandbyStatusUpdate{
+		WALWritePosition: to, WALFlushPosition: to, WALApplyPosition: to,
+	})
+	if err != nil {
+		return fmt.Errorf("report position %s: %w", to, err)
+	}
+	st.reported = to
+	st.due = time.Now().Add(min(ackPause, st.s.Slot.StatusInterval))
+	return st.conn.Conn().SetReadDeadline(st.due)
+}
+
+// leave ends the session: the newest position is reported once more, and the server
+// is told that the stream ends, so that the slot is free at once.
+func (st *stream) leave() {
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+		_ = st.conn.Close(ctx)
+		cancel()
+	}()
+	if st.conn.IsClosed() || st.due.IsZero() {
+		return
+	}
+	_ = st.conn.Conn().SetDeadline(time.Now().Add(leavePatience))
+	if st.report() != nil {
+		return
+	}
+	_ = st.conn.Conn().SetDeadline(time.Now().Add(leavePatience))
+	st.conn.Frontend().Send(&pgproto3.CopyDone{})
+	_ = st.conn.Frontend().Flush()
+	for {
+		msg, err := st.conn.ReceiveMessage(context.Background())
+		if err != nil {
+			return
+		}
+		if _, ok := msg.(*pgproto3.CopyData); !ok {
+			return
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// passes reports whether an error may pass by itself: the connection is gone, the
+// server is starting, stopping or out of resources, or somebody else has the slot.
+func passes(err error) bool {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		code := server.Code
+		return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "53") ||
+			code == "55006" || code == "58000" && strings.Contains(server.Message, "recovery")
+	}
+	var n net.Error
+	return errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, errServerLeaves) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
+}
+
+// pauses grow from try to try.
+type pauses struct {
+	least, most time.Duration
+	now         time.Duration
+	tries       int
+}
+
+func (p *pauses) next() time.Duration {
+	p.now = min(max(p.least, 2*p.now), max(p.most, p.least))
+	p.tries++
+	return p.now
+}
+
+func (p *pauses) reset() { p.now, p.tries = 0, 0 }
+
+// exhausted reports whether there have been as many tries as allowed; a negative
+// limit allows any number.
+func (p *pauses) exhausted(limit int) bool { return limit >= 0 && p.tries >= limit }
+
+// sleep waits and reports whether ctx is still good.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// task is the only task of a connector. Poll, with what it calls, is for one goroutine;
+// Position and Commit may run beside it. The goroutine of reader owns the replication
+// connection, and the connection for the catalog belongs to Poll.
+type task struct {
+	s       *settings
+	log     *slog.Logger
+	emitter *emitter
+	decoder *decoder
+	queue   *queue
+	stream  *stream
+	// snapshot is nil if none is wanted, or if it is done.
+	snapshot *snapshotReader
+
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	catalog *pgx.Conn
+
+	// chunk is being worked off, up to its item next.
+	chunk *chunk
+	next  int
+	// reported is the place of the newest position that went out; progressAt is when one
+	// without a record last went out.
+	reported   lsn
+	progressAt time.Time
+	heartbeat  time.Time
+}
+
+// Start checks that the server has what the committed offset needs, and begins to read
+// behind it.
+func (t *task) Start(ctx context.Context, c connect.SourceTaskContext) error {
+	s, errs := parseSettings(c.Config)
+	if err := errs.OrNil(); err != nil {
+		return err
+	}
+	t.s, t.log = s, c.Log
+	t.queue = newQueue(int(s.Runtime.QueueBytes))
+	stored, err := storedPlace(ctx, c, s.Topics.Prefix)
+	if err != nil {
+		return err
+	}
+	if err := t.prepare(ctx, c, stored); err != nil {
+		if passes(err) {
+			return connect.Retriable(err)
+		}
+		return err
+	}
+	return nil
+}
+
+// storedPlace is the committed offset, nil if there is none.
+func storedPlace(ctx context.Context, c connect.SourceTaskContext, prefix string) (*place, error) {
+	found, err := c.Offsets(ctx, []connect.Value{sourcePartition(prefix)})
+	if err != nil {
+		return nil, fmt.Errorf("read committed offset: %w", err)
+	}
+	if len(found) == 0 || found[0].IsNull() {
+		return nil, nil
+	}
+	p, err := parseOffset(found[0])
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// prepare does everything that must be done before the first row can be read, and
+// starts the reader.
+func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored *place) error {
+	conn, err := t.openCatalog(ctx)
+	if err != nil {
+		return err
+	}
+	types, err := loadTypes(ctx, conn)
+	if err != nil {
+		return err
+	}
+	t.emitter = newEmitter(t.s, c, types, t.openCatalog)
+	t.decoder = &decoder{e: t.emitter}
+	tables, err := t.s.capturedTables(ctx, conn.PgConn())
+	if err == nil {
+		err = t.s.setIdentities(ctx, conn.PgConn(), t.log, tables)
+	}
+	if err == nil {
+		err = t.s.preparePublication(ctx, conn.PgConn(), t.log, tables)
+	}
+	if err != nil {
+		return err
+	}
+	repl, err := t.s.dialReplication(ctx)
+	if err != nil {
+		return err
+	}
+	start, err := t.begin(ctx, repl, tables, stored)
+	if err != nil || start.exported == "" {
+		hangUp(repl)
+	}
+	if err != nil {
+		return err
+	}
+	return t.launch(ctx, repl, start)
+}
+
+// openCatalog returns the connection for questions to the catalog, and opens it anew if
+// it is gone.
+func (t *task) openCatalog(ctx context.Context) (*pgx.Conn, error) {
+	if t.catalog != nil && !t.catalog.IsClosed() {
+		return t.catalog, nil
+	}
+	config, err := t.s.sqlConfig()
+	if err != nil {
+		return nil, err
+	}
+	if t.catalog, err = pgx.ConnectConfig(ctx, config); err != nil {
+		t.catalog = nil
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	for _, statement := range t.s.Server.InitialStatements {
+		if err := run(ctx, t.catalog.PgConn(), statement); err != nil {
+			return nil, fmt.Errorf("run %q of database.initial.statements: %w", statement, err)
+		}
+	}
+	return t.catalog, nil
+}
+
+// launch starts the goroutine that reads: first the snapshot, if there is one, then the
+// stream. It owns repl if a snapshot is exported there.
+func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning) error {
+	e := t.emitter
+	e.place = start.place
+	t.reported = start.place.end
+	t.stream = &stream{s: t.s, log: t.log, queue: t.queue, next: start.place.end, check: t.checkSession(start.place)}
+	t.stream.acknowledge(start.place.end)
+	if start.snapshot != nil {
+		t.snapshot = start.snapshot
+	}
+	// The reader lives until Stop, not until the end of Start.
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	t.cancel = cancel
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		t.read(running, repl, start)
+	}()
+	return nil
+}
+
+// read is the goroutine of the reader.
+func (t *task) read(ctx context.Context, repl *pgconn.PgConn, start *beginning) {
+	if start.snapshot != nil {
+		err := start.snapshot.run(ctx, repl)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			t.queue.fail(fmt.Errorf("read snapshot: %w", err))
+			return
+		}
+		if t.s.Snapshot.Mode == snapshotInitialOnly || !sleep(ctx, t.s.Snapshot.StreamDelay) {
+			return
+		}
+	}
+	t.stream.run(ctx)
+}
+
+// checkSession is asked on each new replication connection. The slot must not have moved
+// beyond what is acknowledged, and the server must be the one of the first session.
+func (t *task) checkSession(first place) func(ctx context.Context, conn *pgconn.PgConn) error {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		p := first
+		p.end = max(p.end, t.stream.next)
+		return t.s.fits(ctx, conn, &p)
+	}
+}
+
+// Position is the offset of a record.
+func (t *task) Position(b *connect.Batch, i int) connect.Position {
+	p := placeOf(b, i)
+	return connect.Position{Partition: b.Tag.(*batchTag).partition, Offset: p.offset()}
+}
+
+// Commit moves the position that the server hears of: behind the newest transaction that
+// is complete in a committed offset. Under lsn.flush.mode=manual nothing is moved.
+func (t *task) Commit(_ context.Context, ps []connect.Position) error {
+	for _, pos := range ps {
+		p, err := parseOffset(pos.Offset)
+		if err != nil {
+			return err
+		}
+		if t.s.Slot.Flush {
+			t.stream.acknowledge(p.end)
+		}
+	}
+	return nil
+}
+
+// Stop ends the reader and closes all connections.
+func (t *task) Stop(ctx context.Context) error {
+	if t.cancel != nil {
+		t.cancel()
+	}
+	t.wg.Wait()
+	if t.catalog != nil {
+		hangUp(t.catalog.PgConn())
+		t.catalog = nil
+	}
+	if t.s == nil || !t.s.Slot.DropOnStop || t.stream == nil {
+		return nil
+	}
+	return t.dropOwnSlot(ctx)
+}
+
+func (t *task) dropOwnSlot(ctx context.Context) error {
+	conn, err := t.s.dialReplication(ctx)
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	return dropSlot(ctx, conn, t.s.Slot.Name)
+}

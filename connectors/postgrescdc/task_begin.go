@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/types"
+)
+
+// Values of snapshot.mode that are asked for by name.
+const (
+	snapshotAlways      = "always"
+	snapshotInitialOnly = "initial_only"
+	snapshotConfigured  = "configuration_based"
+	snapshotWhenNeeded  = "when_needed"
+	snapshotNoData      = "no_data"
+	policyResnapshot    = "resnapshot"
+	trustGreater        = "trust_greater_lsn"
+)
+
+// beginning is where and how a task begins.
+type beginning struct {
+	place place
+	// snapshot is nil if no tables are to be read; exported is then empty.
+	snapshot *snapshotReader
+	exported string
+}
+
+// begin decides how to begin, by the stored place, the slot and snapshot.mode.
+func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []capturedTable, stored *place) (*beginning, error) {
+	srv, err := identify(ctx, repl)
+	if err != nil {
+		return nil, err
+	}
+	if stored == nil {
+		if t.wantsData(false) {
+			return t.beginSnapshot(ctx, repl, srv, tables, nil)
+		}
+		return t.beginStream(ctx, repl, srv)
+	}
+	if err := t.s.mend(ctx, repl, stored); err != nil {
+		if !isGap(err) || !t.wantsData(true) {
+			return nil, err
+		}
+		t.log.Warn("the stream cannot go on from the stored offset; the tables are read again", "reason", err)
+		return t.beginSnapshot(ctx, repl, srv, tables, nil)
+	}
+	stored.system, stored.timeline = srv.system, srv.timeline
+	unfinished := stored.snapshot != nil && !stored.snapshot.completed
+	switch {
+	case unfinished && t.s.Snapshot.Mode != snapshotNoData:
+		return t.beginSnapshot(ctx, repl, srv, tables, stored)
+	case t.s.Snapshot.Mode == snapshotAlways:
+		return t.beginSnapshot(ctx, repl, srv, tables, nil)
+	}
+	return &beginning{place: *stored}, nil
+}
+
+// wantsData says whether the tables are read when there is no offset, or, with lost, when
+// the offset cannot be gone on from.
+func (t *task) wantsData(lost bool) bool {
+	sn := &t.s.Snapshot
+	if lost && t.s.Slot.LostPolicy == policyResnapshot {
+		return sn.Mode != snapshotNoData
+	}
+	switch sn.Mode {
+	case snapshotNoData:
+		return false
+	case snapshotWhenNeeded:
+		return true
+	case snapshotConfigured:
+		return lost && sn.DataOnLost || !lost && sn.Data
+	}
+	return !lost
+}
+
+// mend checks a stored place, and moves it to the slot if offset.mismatch.strategy says so.
+func (s *settings) mend(ctx context.Context, repl *pgconn.PgConn, p *place) error {
+	err := s.fits(ctx, repl, p)
+	if err == nil || s.Slot.Mismatch != trustGreater {
+		return err
+	}
+	slot, look := findSlot(ctx, repl, s.Slot.Name)
+	if look != nil || slot == nil || slot.lost() || p.end >= lsn(slot.Confirmed) {
+		return err
+	}
+	*p = p.finished(lsn(slot.Confirmed))
+	return s.fits(ctx, repl, p)
+}
+
+// beginStream starts at the slot, which is created if there is none.
+func (t *task) beginStream(ctx context.Context, repl *pgconn.PgConn, srv server) (*beginning, error) {
+	p := place{system: srv.system, timeline: srv.timeline}
+	slot, err := findSlot(ctx, repl, t.s.Slot.Name)
+	if err != nil {
+		return nil, err
+	}
+	if slot == nil {
+		made, err := t.s.createSlot(ctx, repl, t.log, t.s.Slot.Name, false)
+		if err != nil {
+			return nil, err
+		}
+		p.end, p.lsn = made.point, made.point
+		return &beginning{place: p}, nil
+	}
+	if err := t.s.slotFits(slot, lsn(slot.Confirmed)); err != nil {
+		return nil, err
+	}
+	p.end, p.lsn = lsn(slot.Confirmed), lsn(slot.Confirmed)
+	return &beginning{place: p}, nil
+}
+
+// beginSnapshot exports a snapshot and starts the stream at it. If the slot is there
+// already, a temporary one gives the snapshot: its consistent point lies behind that of
+// the slot, and the stream begins at it. unfinished is the place of a snapshot that was
+// interrupted: tables that it has finished are not read again, and the stream begins at
+// its point.
+func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv server, tables []capturedTable, unfinished *place) (*beginning, error) {
+	if !sleep(ctx, t.s.Snapshot.Delay) {
+		return nil, ctx.Err()
+	}
+	slot, err := t.freshSlot(ctx, repl)
+	if err != nil {
+		return nil, err
+	}
+	name, temporary := t.s.Slot.Name, slot != nil
+	if temporary {
+		name = temporaryName(name)
+	}
+	made, err := t.s.createSlot(ctx, repl, t.log, name, temporary)
+	if err != nil {
+		return nil, err
+	}
+	p := place{end: made.point, system: srv.system, timeline: srv.timeline, snapshot: &snapshotProgress{}}
+	if unfinished != nil {
+		p.end, p.snapshot = unfinished.end, unfinished.snapshot
+	}
+	p.lsn = p.end
+	if p.micros, p.txID, err = t.instant(ctx); err != nil {
+		return nil, err
+	}
+	reader := newSnapshotReader(t.s, t.log, t.emitter.schemas, made, t.toRead(tables, p.snapshot))
+	return &beginning{place: p, snapshot: reader, exported: made.snapshot}, nil
+}
+
+// freshSlot returns the slot if it can be used; a lost one is dropped, as nothing can be
+// read from it.
+func (t *task) freshSlot(ctx context.Context, repl *pgconn.PgConn) (*slotState, error) {
+	slot, err := findSlot(ctx, repl, t.s.Slot.Name)
+	if err != nil || slot == nil {
+		return nil, err
+	}
+	if err := t.s.usable(slot); err != nil {
+		return nil, err
+	}
+	if !slot.lost() {
+		return slot, nil
+	}
+	t.log.Warn("the replication slot is lost; it is dropped and created anew", "slot", t.s.Slot.Name)
+	return nil, dropSlot(ctx, repl, t.s.Slot.Name)
+}
+
+// maxName is how long names can be.
+const maxName = 63
+
+// temporaryName is the name of the slot that exports a snapshot beside the slot.
+func temporaryName(slot string) string {
+	suffix := fmt.Sprintf("_snapshot_%x", time.Now().UnixNano()&0xffffff)
+	return slot[:min(len(slot), maxName-len(suffix))] + suffix
+}
+
+// instant is the server's time in microseconds and the number of the next transaction.
+func (t *task) instant(ctx context.Context) (micros, txID int64, err error) {
+	conn, err := t.openCatalog(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	rows, err := rowsOf(ctx, conn.PgConn(), "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, txid_snapshot_xmax(txid_current_snapshot()) & 4294967295")
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the server's time: %w", err)
+	}
+	return rows[0].number(0), rows[0].number(1), nil
+}
+
+// toRead are the tables of a snapshot. With publish.via.partition.root the stream names
+// roots only, and rows of partitions are read there.
+func (t *task) toRead(tables []capturedTable, progress *snapshotProgress) []capturedTable {
+	return slices.DeleteFunc(slices.Clone(tables), func(c capturedTable) bool {
+		_, finished := progress.tables[c.name.String()]
+		return finished || !t.s.filter.snapshot(c.name.schema, c.name.table) || t.s.Publication.ViaRoot && c.leaf ||
+			t.s.filter.signals(c.name.schema, c.name.table)
+	})
+}
+
+// newEmitter makes the emitter of a task.
+func newEmitter(s *settings, c connect.SourceTaskContext, catalog *types.Catalog, open func(ctx context.Context) (*pgx.Conn, error)) *emitter {
+	sc := newSchemas(contentSchema(s.Format.Binary))
+	e := &emitter{s: s, log: c.Log, schemas: sc, partition: sourcePartition(s.Topics.Prefix), now: time.Now}
+	e.relations = &relations{planner: newPlanner(s, sc, catalog), open: open, plans: map[uint32]*tablePlan{}}
+	e.sourceTemplate = make([]connect.Value, len(sc.source.Fields()))
+	e.sourceTemplate[0] = connect.String(version)
+	e.sourceTemplate[1] = connect.String(connectorName)
+	e.sourceTemplate[2] = connect.String(s.Topics.Prefix)
+	e.sourceTemplate[5] = connect.String(s.Server.Database)
+	if s.Format.ContextHeaders {
+		e.headers = contextHeaders(s, c)
+	}
+	e.tx.stretch = -1
+	return e
+}
+
+// contextHeaders say where a record comes from.
+func contextHeaders(s *settings, c connect.SourceTaskContext) []connect.Header {
+	var out []connect.Header
+	for _, h := range [][2]string{
+		{"__debezium.context.connectorLogicalName", s.Topics.Prefix},
+		{"__debezium.context.taskId", fmt.Sprint(c.Task)},
+		{"__debezium.context.connectorName", connectorName},
+		{"__debezium.context.runId", runID(time.Now())},
+	} {
+		out = append(out, connect.Header{Key: h[0], Schema: connect.StringSchema, Value: connect.String(h[1])})
+	}
+	return out
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// Poll fills a batch with what has been read, and waits only if that is nothing.
+func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
+	e := t.emitter
+	e.use(b)
+	for {
+		if err := t.fill(ctx, b); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		t.beat()
+		t.progress(b)
+		if !b.Empty() || ctx.Err() != nil {
+			return nil
+		}
+		if err := t.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// fill works off what is at hand, until the batch is full.
+func (t *task) fill(ctx context.Context, b *connect.Batch) error {
+	if t.snapshot != nil {
+		done, err := t.snapshot.fill(ctx, t.emitter, b)
+		if err != nil || !done {
+			return err
+		}
+		t.snapshot = nil
+	}
+	for !b.Full() && ctx.Err() == nil {
+		if t.chunk == nil {
+			c, err := t.queue.tryTake()
+			if c == nil {
+				if len(b.Records) > 0 {
+					return nil // the error comes with the next call
+				}
+				return err
+			}
+			t.chunk, t.next = c, 0
+		}
+		ended, err := t.work(ctx, b)
+		if err != nil || ended {
+			return err
+		}
+	}
+	return nil
+}
+
+// work handles items of the chunk. It reports that the batch should end here: a
+// transaction ends, and the next may not fit as a whole.
+func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
+	e := t.emitter
+	for t.next < len(t.chunk.items) {
+		it := &t.chunk.items[t.next]
+		t.next++
+		switch it.kind {
+		case itemKeepalive:
+			e.keepalive(it.at)
+		case itemRestart:
+			e.restart()
+		default:
+			if err := t.decoder.message(ctx, it.at, t.chunk.bytes(it)); err != nil {
+				return false, err
+			}
+		}
+		if b.Full() || !e.tx.open && crowded(b) {
+			return true, nil
+		}
+	}
+	t.queue.giveBack(t.chunk)
+	t.chunk = nil
+	return false, nil
+}
+
+// crowded reports that a batch is more than half full.
+func crowded(b *connect.Batch) bool {
+	return len(b.Records) > b.MaxRecords/2 || b.Bytes() > b.MaxBytes/2
+}
+
+// progress adds the place if it is behind that of the last record. Without records it
+// does so at most once per status interval, unless a transaction has just ended of
+// which there were records.
+func (t *task) progress(b *connect.Batch) {
+	e := t.emitter
+	n := len(b.Records)
+	if !e.tx.open {
+		b.EndsTransaction = n > 0 || e.tx.emitted
+	}
+	if e.tx.open || e.place.commit != 0 || t.snapshot != nil {
+		return
+	}
+	behind := t.reported
+	if n > 0 {
+		behind = placeOf(b, n-1).end
+	}
+	if e.place.end > behind && (n > 0 || e.tx.emitted || t.now().Sub(t.progressAt) >= t.s.Slot.StatusInterval) {
+		b.Progress = append(b.Progress, e.position())
+		t.progressAt = t.now()
+		behind = e.place.end
+	}
+	e.tx.emitted = false
+	t.reported = behind
+}
+
+func (t *task) now() time.Time { return t.emitter.now() }
+
+// beat writes a heartbeat if one is due.
+func (t *task) beat() {
+	every := t.s.Topics.HeartbeatInterval
+	if every <= 0 || t.snapshot != nil || t.now().Sub(t.heartbeat) < every {
+		return
+	}
+	t.heartbeat = t.now()
+	t.emitter.heartbeat()
+}
+
+// wait returns when there may be something to do.
+func (t *task) wait(ctx context.Context) error {
+	until := t.s.Slot.StatusInterval
+	if every := t.s.Topics.HeartbeatInterval; every > 0 && t.snapshot == nil {
+		until = min(until, time.Until(t.heartbeat.Add(every)))
+	}
+	timer := time.NewTimer(max(until, time.Millisecond))
+	defer timer.Stop()
+	var rows <-chan struct{}
+	if t.snapshot != nil {
+		rows = t.snapshot.ready
+	}
+	select {
+	case <-t.queue.ready:
+	case <-rows:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
