@@ -7,7 +7,7 @@ STATICCHECK_VERSION := v0.8.2
 # Packages whose tests run one after the other: they start daemons or brokers.
 TESTFLAGS ?= -race -timeout 25m
 
-.PHONY: help build demo test test-kafka test-referee torture lint vuln bench fuzz clean
+.PHONY: help build demo test test-kafka test-referee torture lint vuln bench bench-cdc fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ vuln: ## known vulnerabilities in dependencies (needs the Go vulnerability datab
 
 bench: ## ratios against the bare client and the bare protocol, latency, memory
 	$(GO) run ./bench
+
+bench-cdc: ## change data capture: pg_recvlogical, connectd, and Debezium on a real Kafka, in one run (needs java and mvn)
+	CONNECT_HEAP=2G ./test/peers/with-debezium.sh $(GO) run ./bench -cdc
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	./test/fuzz.sh $${FUZZTIME:-30s}

@@ -110,15 +110,15 @@ func TestParseStatus(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	all, err := choose("")
+	all, err := choose(scenarios, "")
 	if err != nil || len(all) != len(scenarios) {
 		t.Errorf("no name chooses %d scenarios, %v", len(all), err)
 	}
-	one, err := choose("cart")
+	one, err := choose(scenarios, "cart")
 	if err != nil || len(one) != 1 || one[0].name != "cart" {
 		t.Errorf("cart chooses %v, %v", one, err)
 	}
-	if _, err := choose("carts"); err == nil || !strings.Contains(err.Error(), "start, file, sinks, cart, latency") {
+	if _, err := choose(scenarios, "carts"); err == nil || !strings.Contains(err.Error(), "start, file, sinks, cart, latency") {
 		t.Errorf("an unknown name: %v", err)
 	}
 }

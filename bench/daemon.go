@@ -33,6 +33,7 @@ const (
 // daemon is a running connectd with its embedded broker.
 type daemon struct {
 	dir     string
+	env     []string // beside what launch sets
 	profile string
 	began   time.Time // before exec
 
@@ -44,8 +45,8 @@ type daemon struct {
 }
 
 // start runs a daemon on a new directory, and connects to its broker.
-func (s *session) start(ctx context.Context, name string) (*daemon, error) {
-	d := &daemon{dir: filepath.Join(s.dir, name)}
+func (s *session) start(ctx context.Context, name string, env ...string) (*daemon, error) {
+	d := &daemon{dir: filepath.Join(s.dir, name), env: env}
 	if s.profile != "" {
 		d.profile = filepath.Join(s.profile, name+".pprof")
 	}
@@ -55,16 +56,21 @@ func (s *session) start(ctx context.Context, name string) (*daemon, error) {
 	if err := d.launch(ctx, s.binary, time.Millisecond); err != nil {
 		return nil, err
 	}
-	settings, errs := kafka.ParseSettings(map[string]string{"bootstrap.servers": d.kafka})
-	if errs != nil {
-		return nil, errors.Join(errs, d.stop())
-	}
-	cluster, err := kafka.Open(ctx, settings)
-	if err != nil {
+	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.stop())
 	}
-	d.cluster = cluster
 	return d, nil
+}
+
+// open connects to the broker.
+func (d *daemon) open(ctx context.Context) error {
+	settings, errs := kafka.ParseSettings(map[string]string{"bootstrap.servers": d.kafka})
+	if errs != nil {
+		return errs
+	}
+	var err error
+	d.cluster, err = kafka.Open(ctx, settings)
+	return err
 }
 
 // launch starts the process and returns when GET /health is answered.
@@ -80,7 +86,9 @@ func (d *daemon) launch(ctx context.Context, binary string, every time.Duration)
 	}
 	defer stdout.Close()
 	cmd := exec.Command(binary, "run", "--data-dir", filepath.Join(d.dir, "data"))
-	cmd.Env = append(os.Environ(), "CONNECT_LISTENERS=http://127.0.0.1:0", "CONNECT_EMBEDDED_BROKER_LISTENER=127.0.0.1:0", profileEnv+"="+d.profile)
+	cmd.Env = append(os.Environ(), "CONNECT_LISTENERS=http://127.0.0.1:0", "CONNECT_EMBEDDED_BROKER_LISTENER=127.0.0.1:0",
+		"CONNECT_EMBEDDED_REGISTRY_LISTENER=127.0.0.1:0", profileEnv+"="+d.profile)
+	cmd.Env = append(cmd.Env, d.env...)
 	cmd.Stdout, cmd.Stderr = stdout, log
 	d.began = time.Now()
 	if err := cmd.Start(); err != nil {

@@ -28,11 +28,12 @@ import (
 // sizes say how much is measured.
 type sizes struct {
 	lines, events, users, starts, latencies, rounds int
+	rows, snapshot, singles                         int // of change data capture
 }
 
 var (
-	full  = sizes{lines: 2_000_000, events: 1_000_000, users: 100_000, starts: 10, latencies: 500, rounds: 3}
-	quick = sizes{lines: 100_000, events: 50_000, users: 5_000, starts: 2, latencies: 50, rounds: 1}
+	full  = sizes{lines: 2_000_000, events: 1_000_000, users: 100_000, starts: 10, latencies: 500, rounds: 3, rows: 500_000, snapshot: 1_000_000, singles: 20_000}
+	quick = sizes{lines: 100_000, events: 50_000, users: 5_000, starts: 2, latencies: 50, rounds: 1, rows: 20_000, snapshot: 20_000, singles: 500}
 )
 
 // session is one run of the program.
@@ -42,6 +43,7 @@ type session struct {
 	binary  string
 	profile string // where CPU profiles go; "" for none
 	report  *report
+	count   int // of the daemons of change data capture, for their directories
 }
 
 // scenario is something that can be asked for by name.
@@ -66,13 +68,18 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	small := flags.Bool("quick", false, "small counts: shows that everything works, the numbers mean little")
-	only := flags.String("only", "", "one scenario: "+names())
+	only := flags.String("only", "", "one scenario: "+names(scenarios)+"; with -cdc: "+names(cdcScenarios))
+	cdc := flags.Bool("cdc", false, "change data capture, beside pg_recvlogical and, where CONNECTD_TEST_DEBEZIUM names one, Debezium")
 	rounds := flags.Int("rounds", 0, "how often a rate is measured (default 3, with -quick 1)")
 	profile := flags.String("profile", "", "directory for CPU profiles of the daemon; takes some of the speed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	chosen, err := choose(*only)
+	all := scenarios
+	if *cdc {
+		all = cdcScenarios
+	}
+	chosen, err := choose(all, *only)
 	if err != nil {
 		return err
 	}
@@ -99,7 +106,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
-func names() string {
+func names(scenarios []scenario) string {
 	var all []string
 	for _, s := range scenarios {
 		all = append(all, s.name)
@@ -107,13 +114,13 @@ func names() string {
 	return strings.Join(all, ", ")
 }
 
-func choose(name string) ([]scenario, error) {
+func choose(scenarios []scenario, name string) ([]scenario, error) {
 	if name == "" {
 		return scenarios, nil
 	}
 	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("there is no scenario %q; there are: %s", name, names())
+		return nil, fmt.Errorf("there is no scenario %q; there are: %s", name, names(scenarios))
 	}
 	return scenarios[i : i+1], nil
 }

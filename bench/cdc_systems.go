@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
+)
+
+const avroConverter = "io.confluent.connect.avro.AvroConverter"
+
+// system is one that reads changes: connectd or Debezium, with a broker and a format.
+type system struct {
+	*daemon
+	name, slot string
+	pid        int
+	settings   map[string]string
+}
+
+// systems starts what is compared. The peers are there if their variables are set.
+func (s *session) systems(ctx context.Context) (all []*system, stop func() error, err error) {
+	var daemons []*daemon
+	stop = func() error {
+		var errs []error
+		for _, d := range daemons {
+			errs = append(errs, d.stop())
+		}
+		return errors.Join(errs...)
+	}
+	start := func(name string, settings map[string]string, env ...string) error {
+		s.count++
+		d, err := s.start(ctx, fmt.Sprintf("cdc-%d", s.count), env...)
+		if err != nil {
+			return errors.Join(err, stop())
+		}
+		daemons = append(daemons, d)
+		all = append(all, &system{daemon: d, name: name, slot: fmt.Sprintf("connectd_%d", len(all)), pid: d.cmd.Process.Pid, settings: settings})
+		return nil
+	}
+	json := map[string]string{"key.converter": jsonConverter, "value.converter": jsonConverter, "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"}
+	avro := map[string]string{"key.converter": avroConverter, "value.converter": avroConverter}
+	if err := start("connectd, JSON", json); err != nil {
+		return nil, nil, err
+	}
+	if err := start("connectd, Avro", avro); err != nil {
+		return nil, nil, err
+	}
+	broker, rest := os.Getenv("CONNECTD_TEST_KAFKA_PEER"), os.Getenv("CONNECTD_TEST_DEBEZIUM")
+	if broker == "" || rest == "" {
+		return all, stop, nil
+	}
+	if err := start("connectd, JSON, real Kafka", json, "CONNECT_BOOTSTRAP_SERVERS="+broker, "CONNECT_GROUP_ID="+fmt.Sprintf("bench-%d", s.count),
+		"CONNECT_CONFIG_STORAGE_REPLICATION_FACTOR=1", "CONNECT_OFFSET_STORAGE_REPLICATION_FACTOR=1", "CONNECT_STATUS_STORAGE_REPLICATION_FACTOR=1"); err != nil {
+		return nil, nil, err
+	}
+	peer := &daemon{rest: rest, kafka: broker, exited: make(chan struct{})}
+	if err := peer.open(ctx); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	best := maps.Clone(json)
+	maps.Copy(best, map[string]string{"max.batch.size": "20480", "max.queue.size": "81920", "snapshot.fetch.size": "20480"})
+	pid, err := strconv.Atoi(strings.TrimSpace(os.Getenv("CONNECTD_TEST_DEBEZIUM_PID")))
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("CONNECTD_TEST_DEBEZIUM_PID: %w", err), stop())
+	}
+	return append(all, &system{daemon: peer, name: "Debezium, JSON, real Kafka", slot: "debezium", pid: pid, settings: best}), stop, nil
+}
+
+// topic is where the rows of a table go; each measurement has its own prefix.
+func (y *system) topic(prefix, table string) string { return prefix + ".public." + table }
+
+func (y *system) config(srv *pgtest.Server, prefix, mode string) map[string]string {
+	u, _ := url.Parse(srv.URL("postgres"))
+	c := map[string]string{
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "plugin.name": "pgoutput", "tasks.max": "1",
+		"database.hostname": u.Hostname(), "database.port": u.Port(), "database.user": u.User.Username(), "database.password": "postgres",
+		"database.dbname": "postgres", "topic.prefix": prefix, "slot.name": y.slot, "publication.name": "bench",
+		"publication.autocreate.mode": "disabled", "snapshot.mode": mode,
+		"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
+	}
+	maps.Copy(c, y.settings)
+	return c
+}
+
+func (y *system) prefix(w workload) string {
+	return strings.NewReplacer(" ", "", ",", "").Replace(fmt.Sprintf("b%d-%s-%s", os.Getpid(), y.slot, w.name))
+}
+
+// prepare makes the slot, and stops the connector.
+func (y *system) prepare(ctx context.Context, srv *pgtest.Server, w workload) error {
+	name := y.prefix(w)
+	if err := y.post(ctx, name, y.config(srv, name, "no_data")); err != nil {
+		return err
+	}
+	slot := func(active string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			rows, err := srv.Query(ctx, "postgres", "SELECT active FROM pg_replication_slots WHERE slot_name = '"+y.slot+"' AND active = "+active)
+			if err == nil && len(rows) == 0 {
+				err = errors.New("it is not")
+			}
+			return err
+		}
+	}
+	if err := y.until(ctx, tick, "the slot is in use", slot("true")); err != nil {
+		return err
+	}
+	if err := y.call(ctx, "PUT", "/connectors/"+name+"/stop", nil, nil); err != nil {
+		return err
+	}
+	return y.until(ctx, tick, "the slot is free", slot("false"))
+}
+
+// catchUp resumes the connector and waits until the last change is in its topic.
+func (y *system) catchUp(ctx context.Context, r *report, w workload, bare time.Duration) error {
+	name := y.prefix(w)
+	resetPeak(y.pid)
+	cpu, began := cpuTime(y.pid), time.Now()
+	if err := y.call(ctx, "PUT", "/connectors/"+name+"/resume", nil, nil); err != nil {
+		return err
+	}
+	if err := y.until(ctx, tick, "the last change is there", y.filled(y.topic(name, "done"), 1)); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	used := cpuTime(y.pid) - cpu
+	if err := y.verify(ctx, y.topic(name, w.table), w.n); err != nil {
+		return err
+	}
+	y.row(r, w.name, w.n, took, used, fmt.Sprintf("%.0f %% of pg_recvlogical", 100*bare.Seconds()/took.Seconds()))
+	return y.remove(ctx, name)
+}
+
+func (y *system) row(r *report, what string, n int, took, used time.Duration, note string) {
+	r.line(what+": "+y.name, thousands(float64(n)/took.Seconds())+" rows/s", fmt.Sprintf("%s, %.1f µs CPU a row, %s", note, float64(used.Microseconds())/float64(n), readMemory(y.pid)))
+}
+
+func (y *system) filled(topic string, n int64) func(context.Context) error {
+	return func(ctx context.Context) error {
+		end, err := y.end(ctx, topic)
+		if err == nil && end < n {
+			err = fmt.Errorf("%s ends at %d", topic, end)
+		}
+		return err
+	}
+}
+
+// verify counts the rows with another client; a rate of lost rows is no rate.
+func (y *system) verify(ctx context.Context, topic string, n int) error {
+	_, err := y.daemon.count(ctx, topic, n)
+	return err
+}
+
+// drainBare reads the slot that nobody else uses with pg_recvlogical, the thinnest
+// client there is.
+func drainBare(ctx context.Context, srv *pgtest.Server) (time.Duration, error) {
+	bin, err := srv.Bin("pg_recvlogical")
+	if err != nil {
+		return 0, err
+	}
+	rows, err := srv.Query(ctx, "postgres", "SELECT pg_current_wal_lsn()")
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, bin, "-d", srv.URL("postgres"), "--slot", "bare", "--start", "-f", os.DevNull, "-E", rows[0][0],
+		"-o", "proto_version=1", "-o", "publication_names=bench", "--no-loop")
+	began := time.Now()
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("pg_recvlogical: %w\n%s", err, text)
+	}
+	return time.Since(began), nil
+}
+
+// cpuTime is what a process has used of the processors so far.
+func cpuTime(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// The name of the program, in parentheses, may hold blanks.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	// Linux counts in hundredths of a second on all machines that Go runs on.
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// resetPeak makes the peak of a process's memory begin anew.
+func resetPeak(pid int) {
+	// Where this cannot be done the peak is that of the process's whole life.
+	_ = os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0)
+}
+
+// copyOut reads a table as fast as the server gives it.
+func copyOut(ctx context.Context, srv *pgtest.Server, table string) (time.Duration, error) {
+	bin, err := srv.Bin("psql")
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, bin, "-X", "-d", srv.URL("postgres"), "-c", "COPY "+table+" TO STDOUT")
+	cmd.Stdout = io.Discard
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("copy %s: %w", table, err)
+	}
+	return time.Since(began), nil
+}
