@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,9 @@ type Settings struct {
 	Env []string
 	// Args are further arguments of "run", such as connector files.
 	Args []string
+	// Within is a command that runs the daemon as its own process, with the daemon's
+	// path and arguments behind it.
+	Within []string
 }
 
 // Daemon is one data directory with, at times, a process on it. Its methods are
@@ -86,6 +90,9 @@ func (d *Daemon) Set(key, value string) {
 // Unset leaves a worker setting out that the harness would set.
 func (d *Daemon) Unset(key string) { d.unset = append(d.unset, key) }
 
+// SetWithin changes the command that runs the daemon.
+func (d *Daemon) SetWithin(command ...string) { d.settings.Within = command }
+
 // SetArgs replaces the further arguments of "run" for the next start.
 func (d *Daemon) SetArgs(args ...string) { d.settings.Args = args }
 
@@ -141,7 +148,9 @@ func (d *Daemon) Launch() {
 		d.t.Fatal(err)
 	}
 	d.stderr = &syncBuffer{}
-	d.cmd = exec.Command(Binary(d.t), append([]string{"run", "-c", file}, d.settings.Args...)...)
+	command := append(slices.Clone(d.settings.Within), Binary(d.t), "run", "-c", file)
+	command = append(command, d.settings.Args...)
+	d.cmd = exec.Command(command[0], command[1:]...)
 	d.cmd.Stderr, d.cmd.Stdout = d.stderr, d.stderr
 	d.cmd.Env = append(os.Environ(), d.settings.Env...)
 	if err := d.cmd.Start(); err != nil {
