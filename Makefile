@@ -43,7 +43,7 @@ bench: ## ratios against the bare client and the bare protocol, latency, memory
 	$(GO) run ./bench
 
 bench-cdc: ## change data capture: pg_recvlogical, connectd, and Debezium on a real Kafka, in one run (needs java and mvn)
-	CONNECT_HEAP=2G ./test/peers/with-debezium.sh $(GO) run ./bench -cdc
+	DEBEZIUM_HEAP=2G ./test/peers/with-debezium.sh $(GO) run ./bench -cdc
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
 	./test/fuzz.sh $${FUZZTIME:-30s}

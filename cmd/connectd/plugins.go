@@ -8,6 +8,7 @@ import (
 	"github.com/connectd/connectd/connect/kafka"
 	filec "github.com/connectd/connectd/connectors/file"
 	kafkac "github.com/connectd/connectd/connectors/kafka"
+	"github.com/connectd/connectd/connectors/postgrescdc"
 	"github.com/connectd/connectd/connectors/stdout"
 	"github.com/connectd/connectd/transforms"
 )
@@ -17,7 +18,7 @@ import (
 func builtIn(pool *kafka.Clusters) *connect.Plugins {
 	converters := convert.Plugins()
 	return &connect.Plugins{
-		Sources:    []connect.SourcePlugin{filec.SourcePlugin(), kafkac.Source(pool)},
+		Sources:    []connect.SourcePlugin{filec.SourcePlugin(), kafkac.Source(pool), postgrescdc.Plugin()},
 		Sinks:      []connect.SinkPlugin{filec.SinkPlugin(), kafkac.Sink(pool, converters), stdout.Plugin()},
 		Transforms: transforms.Plugins(),
 		Predicates: transforms.Predicates(),

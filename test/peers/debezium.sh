@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # A real Kafka Connect worker with Debezium for PostgreSQL, on the broker of kafka.sh.
 #   debezium.sh install | start | stop | status
-# Needs java (17 or newer) and mvn. CONNECT_PORT is the port of its REST (default
-# 38083); KAFKA_ADDR and KAFKA_JARS are those of kafka.sh. CONNECT_DIR is where it lives.
+# Needs java (17 or newer) and mvn. DEBEZIUM_PORT is the port of its REST (default
+# 38083); KAFKA_ADDR and KAFKA_JARS are those of kafka.sh. DEBEZIUM_DIR is where it lives.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 address="${KAFKA_ADDR:-127.0.0.1:39092}"
-port="${CONNECT_PORT:-38083}"
-dir="${CONNECT_DIR:-${TMPDIR:-/tmp}/connectd-debezium-$port}"
+port="${DEBEZIUM_PORT:-38083}"
+dir="${DEBEZIUM_DIR:-${TMPDIR:-/tmp}/connectd-debezium-$port}"
 jars="${KAFKA_JARS:-${TMPDIR:-/tmp}/connectd-kafka-jars}"
 plugins="${DEBEZIUM_JARS:-${TMPDIR:-/tmp}/connectd-debezium-jars}"
 pidfile="$dir/pid"
@@ -59,7 +59,7 @@ start() {
   running && return
   install
   settings
-  nohup java -Xms256M "-Xmx${CONNECT_HEAP:-1G}" -server -XX:+UseG1GC -Dlog4j2.configurationFile="file:$dir/log4j2.properties" \
+  nohup java -Xms256M "-Xmx${DEBEZIUM_HEAP:-1G}" -server -XX:+UseG1GC -Dlog4j2.configurationFile="file:$dir/log4j2.properties" \
     -cp "$jars/*" org.apache.kafka.connect.cli.ConnectDistributed "$dir/worker.properties" > "$dir/worker.log" 2>&1 < /dev/null &
   echo $! > "$pidfile"
   for _ in $(seq 1 600); do

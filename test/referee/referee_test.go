@@ -49,7 +49,7 @@ func (s scenario) settings(srv *pgtest.Server, db, prefix, slot string) map[stri
 		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "plugin.name": "pgoutput",
 		"database.hostname": u.Hostname(), "database.port": u.Port(), "database.user": u.User.Username(), "database.password": "postgres",
 		"database.dbname": db, "topic.prefix": prefix, "slot.name": slot, "slot.drop.on.stop": "true",
-		"publication.name": "both", "publication.autocreate.mode": "disabled", "snapshot.mode": "initial",
+		"publication.name": "judged", "publication.autocreate.mode": "disabled", "snapshot.mode": "initial",
 		"key.converter": jsonConverter, "key.converter.schemas.enable": "true",
 		"value.converter": jsonConverter, "value.converter.schemas.enable": "true",
 	}
@@ -86,7 +86,7 @@ func (s scenario) run(t *testing.T) {
 	db := srv.Database(t)
 	theirs, ours := sides(t)
 	prefix := strings.ReplaceAll(pgtest.Name(t, "r"), "_", "-")
-	play(t, srv.URL(db), "CREATE TABLE zz_marker (id int PRIMARY KEY); CREATE PUBLICATION both FOR ALL TABLES;"+s.before)
+	play(t, srv.URL(db), "CREATE TABLE zz_marker (id int PRIMARY KEY); CREATE PUBLICATION judged FOR ALL TABLES;"+s.before)
 	for _, side := range []side{theirs, ours} {
 		side.create(t, prefix, s.settings(srv, db, prefix, side.slot))
 	}
