@@ -77,6 +77,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		name, key, says string
 		config          map[string]string
 	}{
+		{"missing state misspelt", "transforms.x.state.missing", "did you mean empty?", map[string]string{"transforms": "x", "transforms.x.type": "Sum", "transforms.x.state.missing": "emty"}},
 		{"connector misspelt", "connector.class", "did you mean FileSourceConnector?", map[string]string{"connector.class": "FileSorceConnector"}},
 		{"plugin key missing", "file", "Missing required", map[string]string{"file": ""}},
 		{"converter misspelt", "value.converter", "did you mean JsonConverter?", map[string]string{"value.converter": "JsonConvertor"}},

@@ -44,6 +44,7 @@ type roadside interface {
 // step is one transform with what guards it.
 type step struct {
 	alias, class, stateName string
+	mayBegin                bool // without state, although there are offsets
 	transform               connect.Transform
 	timed                   connect.Timed // nil if it sets no timers
 	spec                    connect.StateSpec
@@ -85,7 +86,7 @@ func (c *chain) stateSteps() []state.Step {
 	var out []state.Step
 	for i := range c.steps {
 		if s := &c.steps[i]; s.stateful >= 0 {
-			out = append(out, state.Step{Alias: s.alias, Name: s.stateName, Spec: s.spec})
+			out = append(out, state.Step{Alias: s.alias, Name: s.stateName, Spec: s.spec, AllowEmpty: s.mayBegin})
 		}
 	}
 	return out

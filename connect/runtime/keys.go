@@ -37,7 +37,11 @@ const (
 	keyStateStore       = "state.store"
 )
 
-// The values of transaction.boundary, delivery and state.store.
+// StateMissing is the key of a stateful step, behind transforms.<alias>., that says
+// whether it may begin without state although its connector has offsets.
+const StateMissing = "state.missing"
+
+// The values of transaction.boundary, delivery, state.store and state.missing.
 const (
 	boundaryPoll      = "poll"
 	boundaryInterval  = "interval"
@@ -46,6 +50,8 @@ const (
 	atLeastOnce       = "at-least-once"
 	stateMemory       = "memory"
 	stateDisk         = "disk"
+	stateFail         = "fail"
+	stateEmpty        = "empty"
 )
 
 const (
@@ -190,7 +196,7 @@ func ownKeys() []connect.ConfigKey {
 }
 
 // TransformKeys declares the framework's keys of one transform by their full names:
-// transforms.<alias>.type, .predicate, .negate and .state.name.
+// transforms.<alias>.type, .predicate, .negate, .state.name and .state.missing.
 func TransformKeys(alias string) []connect.ConfigKey {
 	p, group := "transforms."+alias+".", "Transforms: "+alias
 	return []connect.ConfigKey{
@@ -202,6 +208,8 @@ func TransformKeys(alias string) []connect.ConfigKey {
 			Doc: "The alias of a predicate used to determine whether to apply this transformation."},
 		{Name: p + "state.name", Type: connect.TypeConfigString, Null: true, Check: connect.NonEmpty, Importance: low, Group: group, DisplayName: "state.name",
 			Doc: "Name of the step's state, part of the name of its changelog topic. Default: the alias. Set it to the old alias when a stateful step is renamed."},
+		{Name: p + StateMissing, Type: connect.TypeConfigString, Default: stateFail, Check: connect.OneOf(stateFail, stateEmpty), Importance: low, Group: group, DisplayName: StateMissing,
+			Doc: "What to do when the connector has offsets and the step's state is not there, because the step is new or its changelog was deleted: fail, or begin with empty state behind the offsets. Remove it when the step has begun, so that lost state does not go unnoticed."},
 	}
 }
 

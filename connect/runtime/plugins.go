@@ -258,7 +258,7 @@ func (b *builder) step(alias string) (step, bool) {
 		b.fail(connect.ConfigError{Key: prefix + "type", Value: class, Rule: err.Error()})
 		return step{}, false
 	}
-	s := step{alias: alias, class: plugin.Class, transform: t, stateName: frame.String(prefix + "state.name")}
+	s := step{alias: alias, class: plugin.Class, transform: t, stateName: frame.String(prefix + "state.name"), mayBegin: frame.String(prefix+StateMissing) == stateEmpty}
 	s.negate = frame.Bool(prefix + "negate")
 	if name := frame.String(prefix + "predicate"); name != "" {
 		s.predicate, s.predicateClass = b.predicate(prefix+"predicate", name)

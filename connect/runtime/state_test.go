@@ -119,7 +119,7 @@ func TestFailedRecordLeavesNoTraceInState(t *testing.T) {
 	}
 }
 
-func TestOffsetsWithoutStateAreRefused(t *testing.T) {
+func TestOffsetsWithoutStateAreRefusedUnlessTheStepMayBegin(t *testing.T) {
 	w := sumWorld(t, nil)
 	out := w.topic("out")
 	w.source.add(lines(out, "a=1")...)
@@ -131,8 +131,41 @@ func TestOffsetsWithoutStateAreRefused(t *testing.T) {
 	}
 	w.stateDir = t.TempDir()
 	err := w.run().wait()
-	if err == nil || !strings.Contains(err.Error(), `state of step "sum" refused`) {
+	for _, want := range []string{`state of step "sum" refused`, "transforms.sum.state.missing=empty"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run returned %v, which does not say %s", err, want)
+		}
+	}
+	w.config["transforms.sum.state.missing"] = "empty"
+	w.source.add(lines(out, "a=2")...)
+	r = w.run()
+	w.await(out, 2)
+	r.stop()
+	w.source.add(lines(out, "a=3")...)
+	w.run()
+	if got := values(w.await(out, 3)); !slices.Equal(got, []string{"a=1", "a=2", "a=5"}) {
+		t.Errorf("the output is %q", got)
+	}
+}
+
+func TestANewStepOfAConnectorWithOffsets(t *testing.T) {
+	w := newWorld(t, nil)
+	w.transforms = map[string]func() connect.Transform{"Sum": sum}
+	w.stateDir = t.TempDir()
+	out := w.topic("out")
+	w.source.add(lines(out, "a=1")...)
+	r := w.run()
+	w.await(out, 1)
+	r.stop()
+	w.config["transforms"], w.config["transforms.sum.type"] = "sum", "Sum"
+	if err := w.run().wait(); err == nil || !strings.Contains(err.Error(), "transforms.sum.state.missing=empty") {
 		t.Errorf("Run returned %v", err)
+	}
+	w.config["transforms.sum.state.missing"] = "empty"
+	w.source.add(lines(out, "a=2", "a=3")...)
+	w.run()
+	if got := values(w.await(out, 3)); !slices.Equal(got, []string{"a=1", "a=2", "a=5"}) {
+		t.Errorf("the output is %q", got)
 	}
 }
 

@@ -154,7 +154,7 @@ func (r *restore) judge(p, known position) error {
 	case p.owner == 0 && p.last >= 0:
 		return r.refuse(ErrCorrupt, "records without an owner", "", hintOther)
 	case p.owner == 0 && hasOffsets && !r.step.AllowEmpty:
-		return r.refuse(ErrMissing, "", "", hintReset)
+		return r.refuse(ErrMissing, "", "", fmt.Sprintf(hintMissing, r.step.Alias))
 	case p.owner == 0:
 		return nil
 	case p.commits == 0 || p.incarnation != p.owner:
@@ -266,7 +266,9 @@ func (o owner) name() string {
 
 const (
 	hintOther = "use another state.name, or remove the topic if nothing needs it"
-	hintReset = "restore the topic, or reset the connector's offsets and state to begin anew"
+	// hintMissing is for a step that is new, too.
+	hintMissing = hintReset + "; if the step is new, set transforms.%s.state.missing=empty to begin behind the offsets"
+	hintReset   = "restore the topic, or reset the connector's offsets and state to begin anew"
 )
 
 func (r *restore) refuse(reason error, found, want, hint string) error {

@@ -216,7 +216,7 @@ func TestOpenRefuses(t *testing.T) {
 		"offsets without a changelog": {func(log *memoryLog, o *Options) {
 			*log = *newMemoryLog()
 			offsets(o)
-		}, ErrMissing, `state of step "sum" refused: the connector has offsets but its state is missing (changelog g-c-sum-changelog, partition 0): restore the topic, or reset the connector's offsets and state to begin anew`},
+		}, ErrMissing, `state of step "sum" refused: the connector has offsets but its state is missing (changelog g-c-sum-changelog, partition 0): restore the topic, or reset the connector's offsets and state to begin anew; if the step is new, set transforms.sum.state.missing=empty to begin behind the offsets`},
 		"offsets and aborted transactions only": {func(log *memoryLog, o *Options) {
 			log.partition(oneTopic, 0).records = nil
 			offsets(o)

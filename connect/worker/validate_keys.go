@@ -155,9 +155,9 @@ func partKeys(framework []connect.ConfigKey, prefix, what, alias string, info *c
 	return out
 }
 
-// isOurs is 1 for the framework's key of transforms that the original does not have.
+// isOurs is 1 for the framework's keys of transforms that the original does not have.
 func isOurs(name string) int {
-	if name == "state.name" {
+	if name == "state.name" || name == runtime.StateMissing {
 		return 1
 	}
 	return 0
