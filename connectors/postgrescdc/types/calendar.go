@@ -2,7 +2,10 @@
 
 package types
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+)
 
 const (
 	microsPerSecond = 1_000_000
@@ -217,18 +220,22 @@ func appendDate(dst []byte, days int64) []byte {
 	} else if year < 0 {
 		dst, year = append(dst, '-'), -year
 	}
-	dst = appendPadded(dst, year, 4)
-	dst = appendPadded(append(dst, '-'), month, 2)
-	return appendPadded(append(dst, '-'), day, 2)
+	if year <= 9999 {
+		dst = appendTwo(appendTwo(dst, year/100), year%100)
+	} else {
+		dst = strconv.AppendInt(dst, year, 10)
+	}
+	dst = appendTwo(append(dst, '-'), month)
+	return appendTwo(append(dst, '-'), day)
 }
 
 // appendClock writes a time of day with this many digits behind the point; -1 means as many
 // as are not zero.
 func appendClock(dst []byte, micros int64, digits int) []byte {
 	seconds, fraction := micros/microsPerSecond, micros%microsPerSecond
-	dst = appendPadded(dst, seconds/3600, 2)
-	dst = appendPadded(append(dst, ':'), seconds/60%60, 2)
-	dst = appendPadded(append(dst, ':'), seconds%60, 2)
+	dst = appendTwo(dst, seconds/3600)
+	dst = appendTwo(append(dst, ':'), seconds/60%60)
+	dst = appendTwo(append(dst, ':'), seconds%60)
 	return appendFraction(dst, fraction, digits)
 }
 
@@ -236,7 +243,8 @@ func appendFraction(dst []byte, fraction int64, digits int) []byte {
 	if digits == 0 || digits < 0 && fraction == 0 {
 		return dst
 	}
-	dst = appendPadded(append(dst, '.'), fraction, 6)
+	dst = appendTwo(append(dst, '.'), fraction/10_000)
+	dst = appendTwo(appendTwo(dst, fraction/100%100), fraction%100)
 	if digits > 0 {
 		return dst[:len(dst)-6+digits]
 	}
@@ -246,14 +254,7 @@ func appendFraction(dst []byte, fraction int64, digits int) []byte {
 	return dst
 }
 
-// appendPadded writes a number that is not negative with at least width digits.
-func appendPadded(dst []byte, n int64, width int) []byte {
-	var short [20]byte
-	i := len(short)
-	for n > 0 || width > 0 {
-		i, width = i-1, width-1
-		short[i] = byte(n%10) + '0'
-		n /= 10
-	}
-	return append(dst, short[i:]...)
+// appendTwo writes a number below 100 with two digits.
+func appendTwo(dst []byte, n int64) []byte {
+	return append(dst, byte(n/10)+'0', byte(n%10)+'0')
 }

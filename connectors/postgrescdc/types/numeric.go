@@ -105,7 +105,11 @@ func (d decimal) text(_ *connect.Arena, data []byte) (connect.Value, error) {
 }
 
 func (d decimal) binary(a *connect.Arena, data []byte) (connect.Value, error) {
-	return viaText(a, data, d)
+	text, err := numericText(a, data)
+	if err != nil {
+		return connect.Null(), err
+	}
+	return d.text(a, text)
 }
 
 // variableScale reads numeric without a scale into a struct that carries it.
@@ -126,7 +130,11 @@ func (d variableScale) text(a *connect.Arena, data []byte) (connect.Value, error
 }
 
 func (d variableScale) binary(a *connect.Arena, data []byte) (connect.Value, error) {
-	return viaText(a, data, d)
+	text, err := numericText(a, data)
+	if err != nil {
+		return connect.Null(), err
+	}
+	return d.text(a, text)
 }
 
 // numericDouble reads numeric into the nearest float64.
@@ -144,7 +152,11 @@ func (numericDouble) text(_ *connect.Arena, data []byte) (connect.Value, error) 
 }
 
 func (d numericDouble) binary(a *connect.Arena, data []byte) (connect.Value, error) {
-	return viaText(a, data, d)
+	text, err := numericText(a, data)
+	if err != nil {
+		return connect.Null(), err
+	}
+	return d.text(a, text)
 }
 
 func sign(data []byte) int {
@@ -172,7 +184,11 @@ func (d numericString) text(a *connect.Arena, data []byte) (connect.Value, error
 }
 
 func (d numericString) binary(a *connect.Arena, data []byte) (connect.Value, error) {
-	return viaText(a, data, d)
+	text, err := numericText(a, data)
+	if err != nil {
+		return connect.Null(), err
+	}
+	return d.text(a, text)
 }
 
 // specialName is how the original's enum of special values prints.

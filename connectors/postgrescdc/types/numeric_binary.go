@@ -19,13 +19,9 @@ const (
 // maxNumericScale is the largest display scale of the server.
 const maxNumericScale = 0x3fff
 
-// viaText decodes the binary form of numeric as the text that the server would write.
-func viaText(a *connect.Arena, data []byte, d decoder) (connect.Value, error) {
-	text, err := appendNumeric(a.Bytes(2*len(data) + 16)[:0], data)
-	if err != nil {
-		return connect.Null(), err
-	}
-	return d.text(a, text)
+// numericText writes the binary form of numeric as the text that the server would send.
+func numericText(a *connect.Arena, data []byte) ([]byte, error) {
+	return appendNumeric(a.Bytes(2*len(data) + 16)[:0], data)
 }
 
 // appendNumeric writes the binary form of numeric as text: groups of four digits, the first

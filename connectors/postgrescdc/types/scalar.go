@@ -236,14 +236,17 @@ func appendUUID(dst, data []byte) []byte {
 const hexDigits = "0123456789abcdef"
 
 // hexValue is the value of a hexadecimal digit, more than 15 for anything else.
-func hexValue(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
+func hexValue(c byte) byte { return hexValues[c] }
+
+var hexValues = func() (values [256]byte) {
+	for i := range values {
+		values[i] = 0xff
 	}
-	return 0xff
-}
+	for i := range byte(16) {
+		values[hexDigits[i]] = i
+	}
+	for i := range byte(6) { // the server writes lower case, PostGIS upper case
+		values['A'+i] = 10 + i
+	}
+	return values
+}()
