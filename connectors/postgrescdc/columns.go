@@ -67,7 +67,7 @@ func newColumnRules(props map[string]string) (*columnRules, connect.ConfigErrors
 	return r, errs
 }
 
-func sortedKeys(props map[string]string) []string {
+func sortedKeys[V any](props map[string]V) []string {
 	names := make([]string, 0, len(props))
 	for name := range props {
 		names = append(names, name)

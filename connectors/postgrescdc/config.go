@@ -44,7 +44,7 @@ type settings struct {
 	columns *columnRules
 }
 
-// serverSettings say how to reach the database. See sqlConfig and replicationConfig.
+// serverSettings say how to reach the database.
 type serverSettings struct {
 	Host, User, Password, Database            string
 	Port                                      int

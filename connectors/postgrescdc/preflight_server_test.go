@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
+)
+
+func TestPreflightHasNothingToSayOfASoundServer(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	srv.MustExec(t, g.db, g.fill(owned+`CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+ CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)`))
+	if findings := fly(t, g.settings(t)); len(findings) > 0 {
+		t.Errorf("unexpected findings %+v", findings)
+	}
+	srv.MustExec(t, g.db, g.fill("SET ROLE @role; CREATE PUBLICATION pub FOR TABLE a (id, v) WHERE (id > 0), parted"))
+	srv.MustExec(t, g.db, g.fill("SELECT pg_create_logical_replication_slot('@slot', 'pgoutput')"))
+	if findings := fly(t, g.settings(t, "publication.autocreate.mode", "disabled")); len(findings) > 0 {
+		t.Errorf("unexpected findings with a publication %+v", findings)
+	}
+}
+
+func TestPreflightFindsTheReaderOfASlot(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	srv.MustExec(t, g.db, "CREATE PUBLICATION pub")
+	srv.MustExec(t, g.db, g.fill("SELECT pg_create_logical_replication_slot('@slot', 'pgoutput')"))
+	s := g.settings(t, "publication.autocreate.mode", "no_tables")
+	config, err := s.replicationConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgconn.ConnectConfig(t.Context(), &config.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangUp(conn)
+	options := pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names 'pub'"}}
+	if err := pglogrepl.StartReplication(t.Context(), conn, g.slot, 0, options); err != nil {
+		t.Fatal(err)
+	}
+	f := matching(fly(t, s), "is in use by process "+strconv.Itoa(int(conn.PID())))
+	if f == nil || f.Fatal {
+		t.Fatalf("unexpected finding %+v", f)
+	}
+	srv.MustExec(t, g.db, f.SQL)
+	until(t, func() bool { return matching(fly(t, s), "is in use") == nil })
+}
+
+// until waits for a condition.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatal("the condition did not come true")
+		}
+	}
+}
+
+func TestPreflightFindsWhatSlotsWaitFor(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	gid := pgtest.Name(t, "gid")
+	srv.MustExec(t, g.db, "CREATE TABLE a (id int PRIMARY KEY)")
+	srv.MustExec(t, g.db, "BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION '"+gid+"'")
+	open := connectTo(t, srv.URL(g.db))
+	if _, err := open.Exec(t.Context(), "BEGIN; INSERT INTO a VALUES (2)"); err != nil {
+		t.Fatal(err)
+	}
+	conn := connectTo(t, srv.URL(g.db))
+	look := func() []finding {
+		blockers, err := many[blocker](t.Context(), conn, fmt.Sprintf(blockersSQL, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &flight{blockers: blockers}
+		p.checkBlockers()
+		return p.findings
+	}
+	session := fmt.Sprintf("session %d ", open.PgConn().PID())
+	for _, text := range []string{session, "prepared transaction " + gid} {
+		f := matching(look(), text)
+		if f == nil || f.Fatal {
+			t.Fatalf("unexpected finding with %q: %+v", text, f)
+		}
+		srv.MustExec(t, g.db, f.SQL)
+		until(t, func() bool { return matching(look(), text) == nil })
+	}
+}
+
+func connectTo(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hangUp(conn.PgConn()) })
+	return conn
+}
+
+// TestPreflightOfAServerThatIsNotSetUp mends a server step by step by what it finds.
+func TestPreflightOfAServerThatIsNotSetUp(t *testing.T) {
+	t.Parallel()
+	srv, err := pgtest.Start(t.Context(), "", pgtest.Options{Settings: map[string]string{"wal_level": "replica", "max_replication_slots": "1", "max_wal_senders": "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	srv.MustExec(t, g.db, "SELECT pg_create_physical_replication_slot('other')")
+	s := g.settings(t, "publication.autocreate.mode", "no_tables")
+	config, err := s.replicationConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender, err := pgconn.ConnectConfig(t.Context(), &config.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangUp(sender)
+	findings := fly(t, g.settings(t, "publication.autocreate.mode", "no_tables", "database.user", "superuser"))
+	for _, text := range []string{"wal_level is replica", "all 1 replication slots are taken", "all 1 connections for replication are taken"} {
+		f := matching(findings, text)
+		if f == nil || !f.Fatal {
+			t.Fatalf("unexpected finding with %q: %+v", text, f)
+		}
+		srv.MustExec(t, "postgres", f.SQL)
+	}
+	if err := srv.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f := matching(fly(t, s), "taken"); f != nil {
+		t.Errorf("still there: %+v", f)
+	}
+	if f := matching(fly(t, s), "wal_level"); f != nil {
+		t.Errorf("still there: %+v", f)
+	}
+	checkLostSlot(t, g)
+}
+
+// checkLostSlot lets the server remove the log that a slot needs.
+func checkLostSlot(t *testing.T, g *ground) {
+	g.srv.MustExec(t, "postgres", "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+	g.srv.MustExec(t, "postgres", "SELECT pg_reload_conf()")
+	g.srv.MustExec(t, g.db, g.fill("SELECT pg_create_logical_replication_slot('@slot', 'pgoutput')"))
+	g.srv.MustExec(t, g.db, "CREATE TABLE filler (v text)")
+	s := g.settings(t, "publication.autocreate.mode", "no_tables")
+	until(t, func() bool {
+		g.srv.MustExec(t, g.db, "INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 1000); SELECT pg_switch_wal()")
+		g.srv.MustExec(t, g.db, "CHECKPOINT")
+		return matching(fly(t, s), "is lost") != nil
+	})
+	f := matching(fly(t, s), "is lost")
+	if !f.Fatal {
+		t.Errorf("a lost slot is not fatal under slot.lost.policy=fail: %+v", f)
+	}
+	if f := matching(fly(t, g.settings(t, "slot.lost.policy", "resnapshot")), "is lost"); f == nil || f.Fatal {
+		t.Errorf("unexpected finding under slot.lost.policy=resnapshot: %+v", f)
+	}
+	g.srv.MustExec(t, g.db, f.SQL)
+	if f := matching(fly(t, s), "is lost"); f != nil {
+		t.Errorf("still there: %+v", f)
+	}
+}
+
+func TestPreflightFindsAPooler(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	direct := g.settings(t, "database.sslmode", "disable")
+	if f := matching(fly(t, direct), "pooler"); f != nil {
+		t.Errorf("a direct connection is taken for a pooler: %+v", f)
+	}
+	host, port, err := net.SplitHostPort(pool(t, direct.address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := matching(fly(t, g.settings(t, "database.sslmode", "disable", "database.hostname", host, "database.port", port)), "pooler")
+	if f == nil || f.Fatal {
+		t.Errorf("unexpected finding %+v", f)
+	}
+}
+
+// pool accepts one connection, hands it on, and announces another process id than the
+// server's, as poolers do. It returns its address.
+func pool(t *testing.T, target string) string {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	t.Cleanup(func() {
+		cancel()
+		_ = l.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	go func() {
+		client, err := l.Accept()
+		if err != nil {
+			done <- err
+			return
+		}
+		done <- handOn(ctx, client, target)
+	}()
+	return l.Addr().String()
+}
+
+func handOn(ctx context.Context, client net.Conn, target string) error {
+	defer func() { _ = client.Close() }()
+	var d net.Dialer
+	server, err := d.DialContext(ctx, "tcp", target)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = server.Close() }()
+	back := make(chan error, 1)
+	go func() {
+		back <- otherPID(client, server)
+		_ = client.Close()
+	}()
+	if _, err := io.Copy(server, client); err != nil && !strings.Contains(err.Error(), "closed") {
+		return err
+	}
+	_ = server.Close()
+	<-back
+	return nil
+}
+
+// otherPID copies messages of the server and changes BackendKeyData.
+func otherPID(client io.Writer, server io.Reader) error {
+	head := make([]byte, 5)
+	for {
+		if _, err := io.ReadFull(server, head); err != nil {
+			return err
+		}
+		body := make([]byte, binary.BigEndian.Uint32(head[1:])-4)
+		if _, err := io.ReadFull(server, body); err != nil {
+			return err
+		}
+		if head[0] == 'K' {
+			binary.BigEndian.PutUint32(body, binary.BigEndian.Uint32(body)+1)
+		}
+		if _, err := client.Write(append(head[:5:5], body...)); err != nil {
+			return err
+		}
+	}
+}
+
+// TestPreflightOfOtherVersions has facts of servers that are not at hand.
+func TestPreflightOfOtherVersions(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		facts serverFacts
+		pairs []string
+		find  string
+		fatal bool
+	}{
+		{"version 9.6", serverFacts{Version: 90600, Release: "9.6.24"}, nil, "the server is version 9.6.24", true},
+		{"standby 15", serverFacts{Version: 150000, Release: "15.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby of version 15.1", true},
+		{"standby 16", serverFacts{Version: 160000, Release: "16.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby, and the publication dbz_publication does not exist", true},
+		{"failover 16", serverFacts{Version: 160000, Release: "16.1", WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "slot.failover is set, and the server is version 16.1", false},
+		{"managed", serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, User: "u", Managed: true}, nil, "the user u may not replicate", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := &flight{s: mustParse(t, tc.pairs...), server: tc.facts}
+			p.checkServer()
+			p.checkSlot()
+			p.checkPrivileges()
+			f := matching(p.findings, tc.find)
+			if f == nil || f.Fatal != tc.fatal {
+				t.Errorf("unexpected findings %+v", p.findings)
+			}
+			if tc.facts.Managed && f != nil && f.SQL != `GRANT rds_replication TO "u";` {
+				t.Errorf("unexpected SQL %s", f.SQL)
+			}
+		})
+	}
+	p := &flight{s: mustParse(t, "slot.failover", "true"), server: serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, Replication: true}}
+	p.checkServer()
+	p.checkSlot()
+	if len(p.findings) > 0 {
+		t.Errorf("version 17: unexpected findings %+v", p.findings)
+	}
+}
