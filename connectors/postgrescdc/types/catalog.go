@@ -79,7 +79,8 @@ const (
 // ColumnsSQL selects what Plan wants to know of the columns of a table, in their order: name,
 // type, modifier, whether null is forbidden, the declared dimensions, the default
 // expression (null for none), whether the column is generated, and whether it is an identity.
-// $1 is the OID of the table. The session must run with Settings, as defaults are shown by them.
+// $1 is the OID of the table. The session must run with Settings, as defaults are shown by
+// them, on a server of version 12 or later.
 const ColumnsSQL = `select a.attname::text, a.atttypid::bigint, a.atttypmod, a.attnotnull, a.attndims::int,
  case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end, a.attgenerated <> '', a.attidentity <> ''
  from pg_catalog.pg_attribute a left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

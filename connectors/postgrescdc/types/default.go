@@ -19,7 +19,7 @@ import (
 // none. Unlike there, quotes within a literal do not end it, and an expression that
 // contains a literal is not taken for one.
 func (p *ColumnPlan) Default(expr string) (connect.Value, bool) {
-	if expr == "" || p.form.decoder == nil || !p.form.literals {
+	if expr == "" || !p.form.literals {
 		return connect.Null(), false
 	}
 	text, ok := literal(expr)

@@ -30,5 +30,8 @@
 //     Modes.CompositeStructs makes structs of them.
 //   - numeric(p,s) with a negative scale has scale 0, and with s > p the precision s, as
 //     Avro knows nothing else.
+//   - Infinite dates and timestamps are infinity and -infinity under
+//     time.precision.mode=isostring, infinite intervals under interval.handling.mode=string; in
+//     microseconds an infinite interval is the largest or smallest number.
 //   - Columns of type name keep their value in the stream.
 package types

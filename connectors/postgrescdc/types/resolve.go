@@ -153,9 +153,16 @@ func (r resolver) extension(t *Type) (form, bool) {
 // unknown is the form of everything else.
 func (r resolver) unknown() form {
 	if !r.modes.UnknownTypes {
-		return form{drop: true}
+		return form{drop: true, decoder: unmapped{}}
 	}
 	return r.bytes(plainText)
+}
+
+// unmapped refuses the values of dropped columns.
+type unmapped struct{ noBinary }
+
+func (unmapped) text(*connect.Arena, []byte) (connect.Value, error) {
+	return connect.Null(), unfit("has no mapping: the column is left out")
 }
 
 // scalarForm is a form with a schema of a plain type, a binary form and defaults.

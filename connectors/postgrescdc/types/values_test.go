@@ -3,6 +3,8 @@
 package types
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/connectd/connectd/connect"
@@ -169,5 +171,39 @@ func TestMoney(t *testing.T) {
 				t.Errorf("%q is %s, want %s", c.text, got, c.want)
 			}
 		})
+	}
+}
+
+// TestConcurrentDecimals decodes with one plan in several goroutines: no decimal may be
+// handed out twice.
+func TestConcurrentDecimals(t *testing.T) {
+	p := mustPlan(t, Column{Type: oidNumeric, TypMod: decimalMod(10, 2)}, Modes{})
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			var a connect.Arena
+			values := make([]connect.Value, 500)
+			for i := range values {
+				v, err := p.Text(&a, fmt.Appendf(nil, "%d%04d.50", worker+1, i))
+				if err != nil {
+					t.Error(err)
+				}
+				values[i] = v
+			}
+			for i, v := range values {
+				if got, want := v.Decimal().String(), fmt.Sprintf("%d%04d.50", worker+1, i); got != want {
+					t.Errorf("decimal is %s, want %s", got, want)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestDropped(t *testing.T) {
+	p := mustPlan(t, Column{Type: oidTestUnknown, TypMod: noMod, Default: "'a'"}, Modes{})
+	var a connect.Arena
+	if got := shown(p.Text(&a, []byte("x"))); !p.Dropped || p.Schema != nil || !p.Unavailable().IsNull() || got != "unfit: has no mapping: the column is left out" {
+		t.Errorf("dropped column is %s with schema %v", got, p.Schema)
 	}
 }
