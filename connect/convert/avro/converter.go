@@ -28,6 +28,7 @@ type Converter struct {
 	lastFrom readKey
 	reading  *reading
 	cursor   cursor
+	out      connect.Value // what is being decoded, so that it need not be allocated
 }
 
 const (

@@ -49,8 +49,9 @@ func (c *Converter) ToConnect(a *connect.Arena, topic string, data []byte) (*con
 		return nil, connect.Null(), readError(topic, r.err)
 	}
 	c.cursor.reset(a, data[headerSize:], &c.limits)
-	var v connect.Value
-	err := r.plan.root.decode(&c.cursor, &v)
+	err := r.plan.root.decode(&c.cursor, &c.out)
+	v := c.out
+	c.out = connect.Null()
 	if err == nil && c.failOnTrailing && c.cursor.left() > 0 {
 		err = c.cursor.fail("Trailing data found after deserializing Avro message")
 	}
