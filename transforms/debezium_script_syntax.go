@@ -143,6 +143,9 @@ func (t *translator) method(out []string) ([]string, error) {
 	t.changed = true
 	from := receiver(out)
 	on := append([]string(nil), out[from:]...)
+	if len(on) == 0 {
+		return nil, fmt.Errorf("nothing stands before the method %s", name)
+	}
 	out = out[:from]
 	switch {
 	case isGet:
@@ -157,6 +160,9 @@ func (t *translator) method(out []string) ([]string, error) {
 		}
 		out = append(append(out, "("), on...)
 		return append(out, "matches", wholePattern(arg[0]), ")"), nil
+	case operator == "contains" && on[0] == "[":
+		out = append(append(append(out, "("), arg...), "in")
+		return append(append(out, on...), ")"), nil
 	}
 	out = append(append(append(out, "("), on...), operator, "(")
 	return append(append(out, arg...), ")", ")"), nil

@@ -26,6 +26,7 @@ func TestTranslateScript(t *testing.T) {
 		{`lower(value.name).startsWith('a')`, `( lower ( value . name ) startsWith ( 'a' ) )`},
 		{`'x' in value.tags.get(0)`, `'x' in value . tags [ 0 ]`},
 		{`value.name.trim().toLowerCase() == 'a'`, `lower ( trim ( value . name ) ) == 'a'`},
+		{`['c', 'u'].contains(value.op)`, `( value . op in [ 'c' , 'u' ] )`},
 		{`value.items.size() > 2`, `len ( value . items ) > 2`},
 		{`topic ==~ /srv\..*\/x"/`, `topic matches "^(?:srv\\..*/x\")$"`},
 		{`topic ==~ 'a|b'`, `topic matches '^(?:a|b)$'`},
@@ -47,7 +48,7 @@ func TestTranslateScriptMistakes(t *testing.T) {
 		`"a-${value.op}"`: "values in texts", "`a-${value.op}`": "values in texts", `'a`: "a quote is not closed", `topic ==~ /a`: "a slash is not closed",
 		`topic ==~ key`: "want the text of a regular expression", `topic.matches(key)`: "needs the text of a regular expression",
 		`(value.op`: ") is missing", `topic.startsWith()`: "another number of arguments", `topic.trim('x')`: "another number of arguments",
-		`value.op.frobnicate()`: "unknown method frobnicate",
+		`.trim()`: "nothing stands before", `value.op.frobnicate()`: "unknown method frobnicate",
 	} {
 		if _, err := compileScript(in, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", in, err, want)

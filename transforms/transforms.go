@@ -3,6 +3,8 @@
 package transforms
 
 import (
+	"slices"
+
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/transforms/cartjoin"
 	"github.com/connectd/connectd/transforms/window"
@@ -10,7 +12,7 @@ import (
 
 // Plugins returns all transforms, in the order in which they are listed to users.
 func Plugins() []connect.TransformPlugin {
-	list := []connect.TransformPlugin{
+	return slices.Concat([]connect.TransformPlugin{
 		cartjoin.Plugin(),
 		filterPlugin(),
 		mapPlugin(),
@@ -19,8 +21,17 @@ func Plugins() []connect.TransformPlugin {
 		statefulMapPlugin(),
 		validatePlugin(),
 		window.Plugin(),
-	}
-	return append(list, debeziumPlugins()...)
+	}, kafkaPlugins(), debeziumPlugins())
+}
+
+// kafkaPlugins are the transforms that Kafka Connect brings, besides Filter and
+// RegexRouter.
+func kafkaPlugins() []connect.TransformPlugin {
+	return slices.Concat(
+		castPlugins(), extractFieldPlugins(), flattenPlugins(), headerFromPlugins(), hoistFieldPlugins(), insertFieldPlugins(), maskFieldPlugins(),
+		replaceFieldPlugins(), setSchemaMetadataPlugins(), timestampConverterPlugins(),
+		[]connect.TransformPlugin{dropHeadersPlugin(), insertHeaderPlugin(), timestampRouterPlugin(), valueToKeyPlugin()},
+	)
 }
 
 // debeziumPlugins are the transforms that Debezium brings. Its Filter comes behind the

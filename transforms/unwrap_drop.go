@@ -26,12 +26,6 @@ type droppedFields struct {
 
 const maxDropLists = 256
 
-// keptFields is a schema without some fields; nil schema says that none is dropped.
-type keptFields struct {
-	schema *connect.Schema
-	from   []connect.Field // of the old schema, in the order of the new
-}
-
 // apply drops fields from value and key. Of the value, only the first limit fields
 // may go.
 func (d *fieldDropper) apply(a *connect.Arena, r *connect.Record, limit int) error {
@@ -66,18 +60,13 @@ func (d *fieldDropper) apply(a *connect.Arena, r *connect.Record, limit int) err
 	return nil
 }
 
-// without returns a struct without the named fields; the same one if it has none.
+// without returns a struct without the named fields; the same one if none goes.
 func (d *fieldDropper) without(a *connect.Arena, st *connect.Struct, names []connect.Value, limit int, cache *schemaCache[*droppedFields]) (*connect.Struct, error) {
 	kept, err := d.kept(st.Schema, names, limit, cache)
-	if err != nil || kept.schema == nil {
+	if err != nil || len(kept.from) == len(st.Values) {
 		return st, err
 	}
-	out := a.Struct(kept.schema)
-	for i := range kept.from {
-		f := &kept.from[i]
-		out.Values[i] = orDefault(f, st.Values[f.Index], true)
-	}
-	return out, nil
+	return kept.of(a, st, true), nil
 }
 
 func (d *fieldDropper) kept(s *connect.Schema, names []connect.Value, limit int, cache *schemaCache[*droppedFields]) (*keptFields, error) {
@@ -105,21 +94,9 @@ func (d *fieldDropper) kept(s *connect.Schema, names []connect.Value, limit int,
 }
 
 func (d *fieldDropper) build(s *connect.Schema, names []connect.Value, limit int) (*keptFields, error) {
-	b, kept := basics(s), &keptFields{}
-	for i, f := range s.Fields() {
-		named := slices.ContainsFunc(names, func(n connect.Value) bool { return n.Str() == f.Name })
-		if named && i < limit && (f.Schema.Optional() || !d.optionalOnly) {
-			continue
-		}
-		b.Field(f.Name, f.Schema)
-		kept.from = append(kept.from, f)
-	}
-	if len(kept.from) == len(s.Fields()) {
-		return &keptFields{}, nil
-	}
-	var err error
-	if kept.schema, err = b.Build(); err != nil {
-		return nil, connect.DataErrorf("drop fields: %w", err)
-	}
-	return kept, nil
+	return keepFields(s, func(name string) (string, bool) {
+		f := s.Field(name)
+		named := slices.ContainsFunc(names, func(n connect.Value) bool { return n.Str() == name })
+		return name, !named || f.Index >= limit || d.optionalOnly && !f.Schema.Optional()
+	})
 }
