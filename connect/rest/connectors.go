@@ -177,6 +177,10 @@ func getOffsets(ctx context.Context, h Herder, r *http.Request) (any, error) {
 	return map[string]any{"offsets": entries}, nil
 }
 
+func getState(_ context.Context, h Herder, r *http.Request) (any, error) {
+	return h.State(r.PathValue("name"), r.PathValue("step"), r.PathValue("key"))
+}
+
 func asJSON(v connect.Value) json.RawMessage { return convert.AppendJSON(nil, v) }
 
 func alterOffsets(ctx context.Context, h Herder, r *http.Request) (any, error) {

@@ -36,6 +36,7 @@ type Herder interface {
 	Positions(ctx context.Context, name string) ([]connect.Position, error)
 	AlterPositions(ctx context.Context, name string, ps []connect.Position) (string, error)
 	ResetPositions(ctx context.Context, name string) (string, error)
+	State(name, step, key string) (worker.StateEntry, error)
 	Validate(ctx context.Context, plugin string, config map[string]string) (*worker.ConfigInfos, error)
 }
 

@@ -88,6 +88,26 @@ func (h *herder) AlterPositions(_ context.Context, name string, ps []connect.Pos
 	return "done", h.err
 }
 
+func (h *herder) State(name, step, key string) (worker.StateEntry, error) {
+	return worker.StateEntry{Step: step, Key: key, Task: 1, Value: []byte(`{"of":"` + name + `"}`)}, h.err
+}
+
+func TestState(t *testing.T) {
+	for path, want := range map[string]string{
+		"/connectors/a/state/sum/k":         `{"step":"sum","key":"k","task":1,"value":{"of":"a"}}`,
+		"/connectors/a/state/sum/x/y":       `{"step":"sum","key":"x/y","task":1,"value":{"of":"a"}}`,
+		"/connectors/a/state/sum/%7B%22%7D": `{"step":"sum","key":"{\"}","task":1,"value":{"of":"a"}}`,
+	} {
+		if w := ask(server(&herder{}), "GET", path, ""); w.Code != 200 || strings.TrimSpace(w.Body.String()) != want {
+			t.Errorf("%s answers %d %s, want %s", path, w.Code, w.Body, want)
+		}
+	}
+	h := &herder{err: &worker.Problem{Status: 404, Message: "no step"}}
+	if w := ask(server(h), "GET", "/connectors/a/state/sum/k", ""); w.Code != 404 || !strings.Contains(w.Body.String(), "no step") {
+		t.Errorf("an unknown step answers %d %s", w.Code, w.Body)
+	}
+}
+
 func server(h Herder) *Server {
 	s := New(Options{Version: "1", Commit: "2", ClusterID: "3", Plugins: &connect.Plugins{}, Levels: &Levels{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metric 1\n") })})

@@ -92,6 +92,16 @@ func (c *chain) stateSteps() []state.Step {
 	return out
 }
 
+// statefulStep finds a stateful step by its alias or state name; nil if there is none.
+func (c *chain) statefulStep(name string) *step {
+	for i := range c.steps {
+		if s := &c.steps[i]; s.stateful >= 0 && (s.alias == name || s.stateName == name && name != "") {
+			return s
+		}
+	}
+	return nil
+}
+
 // attach gives the steps the tables of these state partitions.
 func (c *chain) attach(t *state.Tables, partitions []int32) {
 	c.partition = -1

@@ -160,16 +160,3 @@ func (t *Task) crash(point string) {
 		t.o.Crash(point)
 	}
 }
-
-func (t *Task) setTables(tables *state.Tables) { t.tables.Store(tables) }
-
-// State returns the committed value of a key in the state of a step, named by its
-// alias or state.name. ok is false if the task has no such step, partition or key
-// now. It may be called from any goroutine while Run runs.
-func (t *Task) State(step string, partition int32, key []byte) (value []byte, ok bool, err error) {
-	tables := t.tables.Load()
-	if tables == nil {
-		return nil, false, nil
-	}
-	return tables.Committed(step, partition, key)
-}

@@ -234,6 +234,10 @@ func (t *Tables) Committed(step string, partition int32, key []byte) (value []by
 	return t.tables[i].readCommitted(key)
 }
 
+// Partitions returns the state partitions that the task owns. It may be called from
+// any goroutine; the caller must not change them.
+func (t *Tables) Partitions() []int32 { return t.o.Partitions }
+
 // Position says how far one table is.
 type Position struct {
 	Step      string // the alias

@@ -25,9 +25,12 @@ type connector struct {
 	// taskRestarts are requests for single tasks; they belong to the worker's lock.
 	taskRestarts []int
 	// uses are uses of topics that could not be written; they belong to the worker's lock.
-	uses  []topics.TopicUse
-	pokes chan struct{}
-	ends  chan taskEnd
+	uses []topics.TopicUse
+	// holders are the tasks that can tell of their state, by number; they belong to the
+	// worker's lock.
+	holders map[int]StateHolder
+	pokes   chan struct{}
+	ends    chan taskEnd
 	// removed is closed, and replaced, when the connector is deleted and all of it has
 	// ended; it belongs to the worker's lock.
 	removed chan struct{}

@@ -38,6 +38,8 @@ type world struct {
 	run   func(ctx context.Context, task string) error
 	// silent tasks never say that their plugin has been started.
 	silent bool
+	// states is what the tasks keep, by task and key; nil is not open.
+	states map[string]string
 	// tasks overrides how many tasks a connector plans.
 	tasks int
 
@@ -161,6 +163,21 @@ func (t *fakeTask) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+func (t *fakeTask) StateSteps() []string { return []string{"sum"} }
+
+func (t *fakeTask) ReadState(step, key string) (json []byte, ok bool, err error) {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	if step != "sum" {
+		return nil, false, runtime.ErrNoStep
+	}
+	if t.w.states == nil {
+		return nil, false, runtime.ErrStateClosed
+	}
+	value, ok := t.w.states[t.name+" "+key]
+	return []byte(value), ok, nil
 }
 
 func (t *fakeTask) Pause()  { t.set(&t.paused, true) }

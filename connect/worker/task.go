@@ -58,6 +58,7 @@ func (c *connector) launch(t *task) {
 		return
 	}
 	t.runner = runner
+	c.hold(t.id, runner)
 	if c.paused {
 		runner.Pause()
 	}
@@ -133,6 +134,7 @@ func (c *connector) stopTasks(ids []int) {
 	for _, id := range ids {
 		c.awaitTask(c.tasks[id])
 		delete(c.tasks, id)
+		c.hold(id, nil)
 	}
 }
 
