@@ -15,6 +15,7 @@ type choice struct {
 	// aliases are older or other names of values; refused are values of the original
 	// that do not exist here, with the reason.
 	aliases, refused map[string]string
+	unset            string // what counts when the key has no default and is not set
 }
 
 const noDecoderbufs = "the output plugin decoderbufs has to be installed on the server and knows no logical messages; pgoutput is part of every server since version 10"
@@ -24,7 +25,7 @@ var (
 	decodingPlugins     = choice{key: "plugin.name", values: []string{"pgoutput"}, refused: map[string]string{"decoderbufs": noDecoderbufs}}
 	autocreateModes     = choice{key: "publication.autocreate.mode", values: []string{"all_tables", "disabled", "filtered", "no_tables"}}
 	lostPolicies        = choice{key: "slot.lost.policy", values: []string{"fail", "resnapshot"}}
-	flushModes          = choice{key: "lsn.flush.mode", values: []string{"manual", "connector", "connector_and_driver"}}
+	flushModes          = choice{key: "lsn.flush.mode", values: []string{"manual", "connector", "connector_and_driver"}, unset: "connector"}
 	flushActions        = choice{key: "lsn.flush.timeout.action", values: []string{"fail", "warn", "ignore"}}
 	mismatchStrategies  = choice{key: "offset.mismatch.strategy", values: []string{"no_validation", "trust_offset", "trust_greater_lsn"}, refused: map[string]string{"trust_slot": "moving the offset forward to the slot leaves out the changes in between without a trace; see slot.lost.policy"}}
 	binaryModes         = choice{key: "binary.handling.mode", values: []string{"bytes", "base64", "base64-url-safe", "hex"}}
@@ -60,6 +61,9 @@ var choices = []choice{
 
 // of returns the value that is set, under its own name, or what is wrong with it.
 func (ch choice) of(c connect.Config) (string, *connect.ConfigError) {
+	if c.IsNull(ch.key) {
+		return ch.unset, nil
+	}
 	given := c.String(ch.key)
 	v := strings.ToLower(strings.TrimSpace(given))
 	if a, ok := ch.aliases[v]; ok {

@@ -34,25 +34,30 @@ func concat(groups ...[]connect.ConfigKey) []connect.ConfigKey {
 	return out
 }
 
-// key declares a key; def "" is "not set".
-func key(group string, t connect.ConfigType, name, def string, imp connect.Importance, doc string) connect.ConfigKey {
+// declare makes a key; def "" is "not set".
+func declare(group string, t connect.ConfigType, name, def string, imp connect.Importance, doc string) connect.ConfigKey {
 	return connect.ConfigKey{Name: name, Type: t, Default: def, Null: def == "", Importance: imp, Group: group, Doc: doc}
 }
 
 func text(group, name, def string, imp connect.Importance, doc string) connect.ConfigKey {
-	return key(group, connect.TypeConfigString, name, def, imp, doc)
+	return declare(group, connect.TypeConfigString, name, def, imp, doc)
 }
 
-func flag(group, name, def string, imp connect.Importance, doc string) connect.ConfigKey {
-	return key(group, connect.TypeConfigBoolean, name, def, imp, doc)
+// patterns declares a list whose elements may hold escaped commas; see listText.
+func patterns(group, name string, imp connect.Importance, doc string) connect.ConfigKey {
+	return declare(group, connect.TypeConfigList, name, "", imp, doc)
 }
 
-func secret(group, name string, doc string) connect.ConfigKey {
-	return key(group, connect.TypeConfigPassword, name, "", connect.ImportanceMedium, doc)
+func toggle(group, name, def string, imp connect.Importance, doc string) connect.ConfigKey {
+	return declare(group, connect.TypeConfigBoolean, name, def, imp, doc)
+}
+
+func secret(group, name string, imp connect.Importance, doc string) connect.ConfigKey {
+	return declare(group, connect.TypeConfigPassword, name, "", imp, doc)
 }
 
 func number(group, name, def string, least, most int64, imp connect.Importance, doc string) connect.ConfigKey {
-	k := key(group, connect.TypeConfigLong, name, def, imp, doc)
+	k := declare(group, connect.TypeConfigLong, name, def, imp, doc)
 	if most <= math.MaxInt32 {
 		k.Type = connect.TypeConfigInt
 	}
@@ -80,17 +85,17 @@ var connectionKeys = []connect.ConfigKey{
 	text(groupConnection, "database.hostname", "", high, "Host name or address of the server, or the folder of its Unix socket."),
 	number(groupConnection, "database.port", "5432", 1, 65535, high, "Port of the server."),
 	text(groupConnection, "database.user", "", high, "User with the privileges REPLICATION, and SELECT on the captured tables."),
-	secret(groupConnection, "database.password", "Password of the user; not needed where the server asks for none."),
+	secret(groupConnection, "database.password", high, "Password of the user; not needed where the server asks for none."),
 	text(groupConnection, "database.dbname", "", high, "The database to capture. A slot belongs to one database: use one connector for each."),
 	number(groupConnection, "database.query.timeout.ms", "600000", 0, math.MaxInt32, low, "How long a query may take, in milliseconds; 0 for no limit. Does not concern snapshots and the stream."),
-	flag(groupConnAdv, "skip.messages.without.change", "false", medium, "Drop updates in which no included column has changed. Has an effect on tables with REPLICA IDENTITY FULL."),
+	toggle(groupConnAdv, "skip.messages.without.change", "false", medium, "Drop updates in which no included column has changed. Has an effect on tables with REPLICA IDENTITY FULL."),
 	text(groupConnAdv, "database.initial.statements", "", low, "SQL statements, separated by semicolons, for each new session but the one that streams. A doubled semicolon stands for one in a statement."),
-	flag(groupConnAdv, "database.tcpKeepAlive", "true", medium, "Whether TCP probes keep idle connections open."),
+	toggle(groupConnAdv, "database.tcpKeepAlive", "true", medium, "Whether TCP probes keep idle connections open."),
 	number(groupRuntime, "connection.validation.timeout.ms", "60000", 1, anyNumber, low, "How long connecting may take, in milliseconds."),
 	oneOf(groupTLS, sslModes, "prefer", medium, "Whether the connection is encrypted, and how the server is verified, as in libpq."),
 	text(groupTLS, "database.sslcert", "", medium, "File of the client's certificate, PEM."),
 	text(groupTLS, "database.sslkey", "", medium, "File of the client's private key, PEM."),
-	secret(groupTLS, "database.sslpassword", "Password of the private key."),
+	secret(groupTLS, "database.sslpassword", medium, "Password of the private key."),
 	text(groupTLS, "database.sslrootcert", "", medium, "File of the certificates that the server is verified against, PEM."),
 }
 
@@ -99,17 +104,17 @@ var replicationKeys = []connect.ConfigKey{
 	text(groupReplication, "slot.name", "debezium", medium, "Name of the replication slot: lower-case letters, digits and underscores. It is made at the first start if it does not exist."),
 	text(groupReplication, "publication.name", "dbz_publication", medium, "Name of the publication that selects what the server sends."),
 	oneOf(groupReplication, autocreateModes, "filtered", medium, "How the publication comes about. filtered: made, and kept, with the captured tables. all_tables: made for all tables, which needs a superuser and makes updates of tables without a primary key fail. no_tables: made empty, for logical messages. disabled: it must exist."),
-	flag(groupConnector, "publish.via.partition.root", "false", medium, "Whether a publication that is made sends changes of partitions under the name of the partitioned table."),
+	toggle(groupConnector, "publish.via.partition.root", "false", medium, "Whether a publication that is made sends changes of partitions under the name of the partitioned table."),
 	text(groupReplication, "replica.identity.autoset.values", "", medium, "Replica identities to set at start: schema.table:FULL, also DEFAULT, NOTHING and INDEX name, separated by commas. The table is a regular expression. Needs ownership."),
-	flag(groupReplication, "slot.drop.on.stop", "false", medium, "Drop the slot at an orderly stop. For tests: what changes until the next start is lost."),
-	flag(groupReplication, "slot.failover", "false", medium, "Make the slot so that it survives a failover. Has an effect on primaries of version 17 and later."),
+	toggle(groupReplication, "slot.drop.on.stop", "false", medium, "Drop the slot at an orderly stop. For tests: what changes until the next start is lost."),
+	toggle(groupReplication, "slot.failover", "false", medium, "Make the slot so that it survives a failover. Has an effect on primaries of version 17 and later."),
 	text(groupReplication, "slot.stream.params", "", low, "Further options of the output plugin, as name=value separated by semicolons, such as origin=none."),
 	number(groupReplication, "slot.max.retries", "6", 0, math.MaxInt32, low, "How often to try again when the slot is in use by another connection."),
 	number(groupReplication, "slot.retry.delay.ms", "10000", 0, anyNumber, low, "Pause between two attempts, in milliseconds."),
 	oneOf(groupReplication, lostPolicies, "fail", high, "What to do when the server no longer has the changes that follow the stored offset: the slot is missing, invalidated, ahead of the offset or of another server. fail stops with an error; resnapshot makes a new slot and reads all tables again. Only here."),
 	number(groupReplication, "status.update.interval.ms", "10000", 1, math.MaxInt32, medium, "How often the server is told what has been committed, in milliseconds."),
-	oneOf(groupConnector, flushModes, "connector", low, "Who moves the slot. connector: this connector, after the commit in Kafka, also when the tables are idle. connector_and_driver: the same. manual: nobody; something else has to."),
-	flag(groupConnector, "flush.lsn.source", "true", low, "The older form of lsn.flush.mode: false is manual."),
+	oneOf(groupConnector, flushModes, "", low, "Who moves the slot. connector, which counts when nothing is set: this connector, after the commit in Kafka, also when the tables are idle. connector_and_driver: the same. manual: nobody; something else has to."),
+	toggle(groupConnector, "flush.lsn.source", "true", low, "The older form of lsn.flush.mode: false is manual."),
 	number(groupReplication, "lsn.flush.timeout.ms", "30000", 1, anyNumber, medium, "How long a status update may take to be written, in milliseconds, before the connection counts as broken."),
 	oneOf(groupReplication, flushActions, "fail", medium, "Accepted for compatibility: a connection that cannot be written is made anew."),
 	number(groupReplication, "xmin.fetch.interval.ms", "0", 0, anyNumber, medium, "How often the slot's xmin is read for source.xmin, in milliseconds; 0 for never."),
@@ -117,15 +122,15 @@ var replicationKeys = []connect.ConfigKey{
 }
 
 var filterKeys = []connect.ConfigKey{
-	text(groupFilters, "schema.include.list", "", high, "Schemas to capture: regular expressions for the whole name, without regard to case, separated by commas (\\, for a comma)."),
-	text(groupFilters, "schema.exclude.list", "", medium, "Schemas not to capture. Not together with schema.include.list."),
-	text(groupFilters, "table.include.list", "", high, "Tables to capture: regular expressions for schema.table."),
-	text(groupFilters, "table.exclude.list", "", medium, "Tables not to capture. Not together with table.include.list."),
-	flag(groupFilters, "table.ignore.builtin", "true", low, "System schemas are never captured: only true is accepted."),
-	text(groupFilters, "column.include.list", "", medium, "Columns to include: regular expressions for schema.table.column. Key columns are in the key in any case."),
-	text(groupFilters, "column.exclude.list", "", medium, "Columns to leave out. Not together with column.include.list."),
-	text(groupConnector, "message.prefix.include.list", "", medium, "Prefixes of logical messages to capture: regular expressions."),
-	text(groupConnector, "message.prefix.exclude.list", "", medium, "Prefixes of logical messages to leave out. Not together with message.prefix.include.list."),
-	key(groupConnector, connect.TypeConfigList, "skipped.operations", "t", low, "Operations to leave out: c, u, d, t, or none."),
+	patterns(groupFilters, "schema.include.list", high, "Schemas to capture: regular expressions for the whole name, without regard to case, separated by commas (\\, for a comma)."),
+	patterns(groupFilters, "schema.exclude.list", medium, "Schemas not to capture. Not together with schema.include.list."),
+	patterns(groupFilters, "table.include.list", high, "Tables to capture: regular expressions for schema.table."),
+	patterns(groupFilters, "table.exclude.list", medium, "Tables not to capture. Not together with table.include.list."),
+	toggle(groupFilters, "table.ignore.builtin", "true", low, "System schemas are never captured: only true is accepted."),
+	patterns(groupFilters, "column.include.list", medium, "Columns to include: regular expressions for schema.table.column. Key columns are in the key in any case."),
+	patterns(groupFilters, "column.exclude.list", medium, "Columns to leave out. Not together with column.include.list."),
+	patterns(groupConnector, "message.prefix.include.list", medium, "Prefixes of logical messages to capture: regular expressions."),
+	patterns(groupConnector, "message.prefix.exclude.list", medium, "Prefixes of logical messages to leave out. Not together with message.prefix.include.list."),
+	declare(groupConnector, connect.TypeConfigList, "skipped.operations", "t", low, "Operations to leave out: c, u, d, t, or none."),
 	text(groupAdvanced, "message.key.columns", "", medium, "Columns of the message key, instead of the primary key: schema.table:column,column;…  The table is a regular expression."),
 }

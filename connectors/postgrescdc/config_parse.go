@@ -69,7 +69,7 @@ func (p *parser) crossKey() {
 		p.fail("max.queue.size", tooShort, "")
 	}
 	for _, what := range []string{"schema", "table", "column", "message.prefix"} {
-		if c.String(what+".include.list") != "" && c.String(what+".exclude.list") != "" {
+		if listText(c, what+".include.list") != "" && listText(c, what+".exclude.list") != "" {
 			p.fail(what+".exclude.list", `"`+what+`.include.list" is already specified`, "keep one of the two")
 		}
 	}

@@ -35,8 +35,6 @@ var refusals = []refusal{
 	{"custom.metric.tags", []string{""}, "metrics are not MBeans", "set labels where the metrics are collected"},
 	{"custom.sanitize.pattern", nil, "what is secret is declared with each key and never shown", ""},
 	{"openlineage.integration.enabled", []string{"", "false"}, "lineage events are not sent", ""},
-	{"openlineage.integration.*", nil, "lineage events are not sent", ""},
-	{"notification.http.*", nil, "notifications over HTTP are not sent", "use notification.enabled.channels=sink"},
 	{"signal.file", []string{""}, "signals are not read from files", "use the channel source or kafka"},
 	{"signal.kafka.bootstrap.servers", nil, "signals are read from the worker's own cluster", "remove the key"},
 	{"signal.consumer.*", nil, "signals are read with the worker's own client settings", "remove the key"},

@@ -69,7 +69,7 @@ func (p *parser) signals() signalSettings {
 		"jmx": noJava, "http": "notifications over HTTP are not sent",
 	})
 	s := signalSettings{
-		Table: c.String("signal.data.collection"), Source: contains(c, "signal.enabled.channels", "source"),
+		Table: listText(c, "signal.data.collection"), Source: contains(c, "signal.enabled.channels", "source"),
 		Kafka: contains(c, "signal.enabled.channels", "kafka"), KafkaTopic: c.String("signal.kafka.topic"),
 		NotifyTopic: c.String("notification.sink.topic.name"), NotifySink: contains(c, "notification.enabled.channels", "sink"),
 		NotifyLog: contains(c, "notification.enabled.channels", "log"),
@@ -77,7 +77,7 @@ func (p *parser) signals() signalSettings {
 	if s.KafkaTopic == "" {
 		s.KafkaTopic = c.String("topic.prefix") + "-signal"
 	}
-	if s.Table != "" && strings.Count(s.Table, ".") != 1 {
+	if s.Table != "" && (strings.Count(s.Table, ".") != 1 || strings.Contains(s.Table, ",")) {
 		p.fail("signal.data.collection", "must be one table as schema.table", "")
 	}
 	if s.NotifySink && s.NotifyTopic == "" {

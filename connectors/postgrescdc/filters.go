@@ -28,7 +28,7 @@ type filter struct {
 // newFilter reads the lists of a configuration. Lists that contradict each other are
 // reported by parseSettings.
 func newFilter(c connect.Config) (*filter, connect.ConfigErrors) {
-	f := &filter{signalTable: strings.ToLower(c.String("signal.data.collection"))}
+	f := &filter{signalTable: strings.ToLower(listText(c, "signal.data.collection"))}
 	var errs connect.ConfigErrors
 	for _, l := range []struct {
 		key string
@@ -40,9 +40,9 @@ func newFilter(c connect.Config) (*filter, connect.ConfigErrors) {
 		{"message.prefix.include.list", &f.messageIn}, {"message.prefix.exclude.list", &f.messageOut},
 		{"snapshot.include.collection.list", &f.snapshotIn},
 	} {
-		patterns, err := parsePatterns(c.String(l.key))
+		patterns, err := parsePatterns(listText(c, l.key))
 		if err != nil {
-			errs = append(errs, *invalid(l.key, c.String(l.key), err.Error(), ""))
+			errs = append(errs, *invalid(l.key, listText(c, l.key), err.Error(), ""))
 		}
 		*l.to = patterns
 	}
@@ -52,6 +52,10 @@ func newFilter(c connect.Config) (*filter, connect.ConfigErrors) {
 	}
 	return f, errs
 }
+
+// listText is a list as the user wrote it: the general decoding of lists knows no
+// escaped commas.
+func listText(c connect.Config, key string) string { return strings.TrimSpace(c.Raw()[key]) }
 
 func (f *filter) parseSkipped(c connect.Config) connect.ConfigErrors {
 	const key = "skipped.operations"
