@@ -10,19 +10,32 @@ type Decoder struct {
 	// or Message; else 0.
 	XID uint32
 
-	Begin  Begin
-	Commit Commit // of KindCommit and KindStreamCommit
+	// Begin is what KindBegin fills.
+	Begin Begin
+	// Commit is what KindCommit and KindStreamCommit fill.
+	Commit Commit
+	// Origin is what KindOrigin fills.
 	Origin Origin
-	// Relation is a new one for each message and never changed afterwards.
-	Relation         *Relation
-	Type             Type
-	Change           Change // of KindInsert, KindUpdate and KindDelete
-	Truncate         Truncate
-	Message          Message
-	StreamStart      StreamStart
-	StreamAbort      StreamAbort
-	Prepare          Prepare // of KindBeginPrepare, KindPrepare and KindStreamPrepare
-	CommitPrepared   CommitPrepared
+	// Relation is what KindRelation makes: a new one each time, which the decoder does
+	// not touch again.
+	Relation *Relation
+	// Type is what KindType fills.
+	Type Type
+	// Change is what KindInsert, KindUpdate and KindDelete fill.
+	Change Change
+	// Truncate is what KindTruncate fills.
+	Truncate Truncate
+	// Message is what KindMessage fills.
+	Message Message
+	// StreamStart is what KindStreamStart fills.
+	StreamStart StreamStart
+	// StreamAbort is what KindStreamAbort fills.
+	StreamAbort StreamAbort
+	// Prepare is what KindBeginPrepare, KindPrepare and KindStreamPrepare fill.
+	Prepare Prepare
+	// CommitPrepared is what KindCommitPrepared fills.
+	CommitPrepared CommitPrepared
+	// RollbackPrepared is what KindRollbackPrepared fills.
 	RollbackPrepared RollbackPrepared
 
 	r        reader

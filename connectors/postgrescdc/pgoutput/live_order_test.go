@@ -152,7 +152,12 @@ func TestLiveMessagesAndOrigin(t *testing.T) {
 	w.exec("BEGIN; SELECT pg_logical_emit_message(true, 'in', 'x'); INSERT INTO t VALUES (1); COMMIT")
 	w.exec("BEGIN; INSERT INTO t VALUES (2); SELECT pg_logical_emit_message(false, 'at once', 'y'); COMMIT")
 	w.exec("SELECT pg_replication_origin_create('" + origin + "')")
-	t.Cleanup(func() { w.exec("SELECT pg_replication_origin_drop('" + origin + "')") })
+	t.Cleanup(func() {
+		// The session that used it may take a moment to end.
+		w.await("the origin is dropped", func() bool {
+			return w.srv.Exec(context.Background(), w.db, "SELECT pg_replication_origin_drop('"+origin+"')") == nil
+		})
+	})
 	w.exec("SELECT pg_replication_origin_session_setup('" + origin + "'); COMMIT; BEGIN;" +
 		"SELECT pg_replication_origin_xact_setup('1/AB', now()); INSERT INTO t VALUES (3); COMMIT")
 	events := s.until(pgoutput.KindCommit, 3)
