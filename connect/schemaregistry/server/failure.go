@@ -74,7 +74,7 @@ func invalidLevel() error {
 }
 
 func invalidMode() error {
-	return fail(42204, "Invalid mode. Valid values are READWRITE, READONLY, READONLY_OVERRIDE, and IMPORT.")
+	return fail(42204, "Invalid mode. Valid values are READWRITE, READONLY, and IMPORT.")
 }
 
 func notPermitted(format string, args ...any) error { return fail(42205, format, args...) }
