@@ -196,10 +196,17 @@ func TestFixedPortInUse(t *testing.T) {
 	}
 }
 
-func TestSocket(t *testing.T) {
-	srv := Shared(t)
-	if srv.launch == nil || srv.SocketDir() == "" {
-		t.Fatalf("the shared server has no socket in its directory (%s is set to %q)", Env, os.Getenv(Env))
+func TestSocketAndPrograms(t *testing.T) {
+	srv := start(t, Options{})
+	initdb, err := srv.Bin("initdb")
+	if err != nil || !executable(initdb) {
+		t.Errorf("initdb at %s: %v", initdb, err)
+	}
+	if _, err := srv.Bin("nonsense"); err == nil {
+		t.Error("there is a program nonsense")
+	}
+	if dir := srv.SocketDir(); filepath.Dir(dir) != srv.dir {
+		t.Fatalf("socket in %q, not below %s", dir, srv.dir)
 	}
 	conn, err := pgconn.Connect(t.Context(), "host="+srv.SocketDir()+" port="+strconv.Itoa(srv.Port())+" user="+srv.User()+" dbname=postgres sslmode=disable")
 	if err != nil {

@@ -131,11 +131,4 @@ func TestQuery(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "42703") {
 		t.Errorf("error %v", err)
 	}
-	psql, err := srv.Bin("initdb")
-	if err != nil || !executable(psql) {
-		t.Errorf("initdb at %s: %v", psql, err)
-	}
-	if _, err := srv.Bin("nonsense"); err == nil {
-		t.Error("there is a program nonsense")
-	}
 }
