@@ -153,7 +153,7 @@ func content(a *connect.Arena, mode string, b []byte) connect.Value {
 
 // message writes a logical message. One outside of transactions has a place of its own,
 // since it comes before changes that were written earlier.
-func (e *emitter) message(transactional bool, at lsn, prefix, data []byte) {
+func (e *emitter) message(transactional bool, at lsn, prefix string, data []byte) {
 	if transactional {
 		if !e.change(changeMessage, at) {
 			return
@@ -162,7 +162,7 @@ func (e *emitter) message(transactional bool, at lsn, prefix, data []byte) {
 	} else if at <= e.place.message {
 		return
 	}
-	captured := e.s.filter.message(string(prefix))
+	captured := e.s.filter.message(prefix)
 	if !transactional {
 		e.place.message, e.place.lastCommit = at, at
 	}
@@ -190,9 +190,9 @@ func (e *emitter) commitTime() int64 {
 	return e.micros
 }
 
-func (e *emitter) messageRecord(r *connect.Record, o origin, transactional bool, prefix, data []byte) {
+func (e *emitter) messageRecord(r *connect.Record, o origin, transactional bool, prefix string, data []byte) {
 	a := &e.b.Arena
-	name := a.CopyString(prefix)
+	name := connect.String(prefix)
 	key := a.Struct(e.schemas.messageKey)
 	key.Values[0] = name
 	m := a.Struct(e.schemas.message)

@@ -10,15 +10,16 @@ import (
 	"slices"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pgoutput"
 	"github.com/connectd/connectd/connectors/postgrescdc/types"
 )
 
 // Kinds of a column in a tuple.
 const (
-	columnNull      = 'n'
-	columnUnchanged = 'u'
-	columnText      = 't'
-	columnBinary    = 'b'
+	columnNull      = pgoutput.ColumnNull
+	columnUnchanged = pgoutput.ColumnUnchanged
+	columnText      = pgoutput.ColumnText
+	columnBinary    = pgoutput.ColumnBinary
 )
 
 // rowEvent is one row change, with the tuples that the server sent of it.
@@ -91,7 +92,7 @@ func (e *emitter) current(ctx context.Context, t *tablePlan, tuple []tupleColumn
 		case tuple[i].Kind == columnNull && c.plan.Schema != nil && !c.plan.Schema.Optional():
 			t, err = e.relations.loosen(t, i)
 		case c.labels != nil && tuple[i].Kind == columnText && !slices.Contains(c.labels, string(tuple[i].Data)):
-			t, err = e.relations.refresh(ctx, t)
+			t = e.relations.refresh(ctx, t, e.log)
 		}
 		if err != nil {
 			return nil, err

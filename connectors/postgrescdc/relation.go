@@ -207,7 +207,11 @@ func (p *planner) keySchema(t *tablePlan, name string, keys []string) error {
 		t.columns[i].key = len(t.key)
 		t.key = append(t.key, i)
 		t.keyIsIdentity = t.keyIsIdentity && t.relation.columns[i].identity
-		b.Field(p.s.Format.FieldNames.fieldName(k), t.columns[i].plan.Schema)
+		schema, err := p.keyField(t, i)
+		if err != nil {
+			return err
+		}
+		b.Field(p.s.Format.FieldNames.fieldName(k), schema)
 	}
 	if len(t.key) == 0 {
 		return nil
@@ -215,6 +219,20 @@ func (p *planner) keySchema(t *tablePlan, name string, keys []string) error {
 	var err error
 	t.keySchema, err = b.Build()
 	return err
+}
+
+// keyField is the schema of a column in the key: it never tells the type at the source.
+func (p *planner) keyField(t *tablePlan, i int) (*connect.Schema, error) {
+	d := t.described[i]
+	if !d.SourceType {
+		return t.columns[i].plan.Schema, nil
+	}
+	d.SourceType = false
+	plan, err := types.Plan(d, p.types, p.modes)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Schema, nil
 }
 
 // keyOf chooses the key columns: message.key.columns, else the primary key in its own

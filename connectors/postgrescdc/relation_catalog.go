@@ -5,6 +5,7 @@ package postgrescdc
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -142,8 +143,12 @@ func (rs *relations) loosen(t *tablePlan, column int) (*tablePlan, error) {
 	return next, err
 }
 
-// refresh plans a table again with the newest catalog, because a value does not fit.
-func (rs *relations) refresh(ctx context.Context, t *tablePlan) (*tablePlan, error) {
-	err := rs.see(ctx, t.relation)
-	return rs.plans[t.relation.id], err
+// refresh plans a table again with the newest catalog, because a value does not fit. If
+// that fails, the plan stays: the value is good as it is.
+func (rs *relations) refresh(ctx context.Context, t *tablePlan, log *slog.Logger) *tablePlan {
+	if err := rs.see(ctx, t.relation); err != nil {
+		log.Warn("a table cannot be looked up again", "error", err)
+		return t
+	}
+	return rs.plans[t.relation.id]
 }

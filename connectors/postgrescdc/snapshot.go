@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -150,9 +151,11 @@ func (r *snapshotReader) plan(ctx context.Context, conn *pgx.Conn) ([]*snapshotJ
 	return jobs, nil
 }
 
-// inOrder returns the tables in the order in which they are read.
+// inOrder returns the tables in the order in which they are read: by the expressions of
+// table.include.list, then by name, unless their size counts.
 func (r *snapshotReader) inOrder() []capturedTable {
 	out := slices.Clone(r.tables)
+	slices.SortStableFunc(out, func(a, b capturedTable) int { return r.s.filter.rank(a.name) - r.s.filter.rank(b.name) })
 	by := 0
 	switch r.s.Snapshot.Order {
 	case "ascending":
@@ -162,6 +165,11 @@ func (r *snapshotReader) inOrder() []capturedTable {
 	}
 	slices.SortStableFunc(out, func(a, b capturedTable) int { return by * int(a.rows-b.rows) })
 	return out
+}
+
+// rank is the place of the first expression of table.include.list that a table matches.
+func (f *filter) rank(n tableName) int {
+	return slices.IndexFunc(f.tableIn, func(re *regexp.Regexp) bool { return re.MatchString(n.String()) })
 }
 
 // describeTable makes of a table of the catalog what the stream would say of it.

@@ -21,6 +21,7 @@ func Plugin() connect.SourcePlugin {
 		New:         func() connect.Connector { return &source{} },
 		NewTask:     func() connect.SourceTask { return &task{} },
 		CheckOffset: checkOffset,
+		Probe:       Probe,
 	}
 }
 

@@ -3,226 +3,93 @@
 package postgrescdc
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pgoutput"
 )
 
-// tupleColumn is one column of a tuple; Data aliases the message.
-type tupleColumn struct {
-	Kind byte
-	Data []byte
-}
-
-// postgresEpoch is 2000-01-01 in microseconds since 1970.
-const postgresEpoch = 946684800 * 1000000
+// tupleColumn is one column of a tuple; its data alias the message.
+type tupleColumn = pgoutput.Column
 
 // decoder reads messages of the output plugin and hands them to an emitter.
 type decoder struct {
-	e             *emitter
-	before, after []tupleColumn
+	e *emitter
+	m pgoutput.Decoder
 }
 
 // message handles one message of the stream.
 func (d *decoder) message(ctx context.Context, at lsn, data []byte) error {
-	c := &cursor{b: data, message: data[0]}
-	c.skip(1)
-	err := d.dispatch(ctx, c, at, data)
-	if c.failed {
-		return fmt.Errorf("read message %q at %s: it has %d bytes, and is cut off", data[0], at, len(data))
+	kind, err := d.m.Decode(data, false)
+	if err != nil {
+		return fmt.Errorf("read stream at %s: %w", at, err)
 	}
-	return err
-}
-
-func (d *decoder) dispatch(ctx context.Context, c *cursor, at lsn, data []byte) error {
 	e := d.e
-	switch data[0] {
-	case 'B':
-		commit, micros, xid := lsn(c.uint64()), int64(c.uint64())+postgresEpoch, c.uint32()
-		e.begin(commit, micros, xid)
-		if e.s.Format.Transactions && !e.tx.skip {
-			e.transactionBegin(at)
+	switch kind {
+	case pgoutput.KindBegin:
+		d.begin(at)
+	case pgoutput.KindCommit:
+		return e.commit(d.m.Commit.EndLSN, at)
+	case pgoutput.KindOrigin:
+		e.tx.origin, e.tx.originLSN = connect.String(d.m.Origin.Name), connect.Int64(int64(d.m.Origin.CommitLSN))
+	case pgoutput.KindRelation:
+		return e.relations.see(ctx, relationOf(d.m.Relation))
+	case pgoutput.KindType: // what it says is in the catalog too
+	case pgoutput.KindInsert, pgoutput.KindUpdate, pgoutput.KindDelete:
+		if !e.tx.skip {
+			return d.row(ctx, kind, at, data)
 		}
-		return nil
-	case 'C':
-		c.skip(1 + 8)
-		return e.commit(lsn(c.uint64()), at)
-	case 'O':
-		e.tx.originLSN = connect.Int64(int64(c.uint64()))
-		e.tx.origin = connect.String(c.string())
-		return nil
-	case 'R':
-		return d.relation(ctx, c)
-	case 'Y':
-		return nil
-	case 'I', 'U', 'D':
-		if e.tx.skip {
-			return nil
+	case pgoutput.KindTruncate:
+		return d.truncate(at)
+	case pgoutput.KindMessage:
+		m := &d.m.Message
+		if !m.Transactional || !e.tx.skip {
+			e.message(m.Transactional, m.LSN, m.Prefix, m.Content)
 		}
-		return d.row(ctx, c, at, data)
-	case 'T':
-		if e.tx.skip {
-			return nil
-		}
-		return d.truncate(c, at)
-	case 'M':
-		return d.logical(c, at)
+	default:
+		return fmt.Errorf("read stream at %s: a %s message was not asked for", at, kind)
 	}
-	return fmt.Errorf("read stream: unknown message %q at %s", data[0], at)
+	return nil
 }
 
-func (d *decoder) relation(ctx context.Context, c *cursor) error {
-	r := relation{id: c.uint32()}
-	r.name.schema, r.name.table = c.string(), c.string()
-	if r.name.schema == "" {
-		r.name.schema = "pg_catalog"
+func (d *decoder) begin(at lsn) {
+	b := &d.m.Begin
+	d.e.begin(b.FinalLSN, b.Time.UnixMicro(), b.XID)
+	if d.e.s.Format.Transactions && !d.e.tx.skip {
+		d.e.transactionBegin(at)
 	}
-	r.identity = c.byte()
-	r.columns = make([]relationColumn, c.count())
-	for i := range r.columns {
-		k := &r.columns[i]
-		k.identity = c.byte()&1 != 0
-		k.name, k.typ, k.typmod = c.string(), c.uint32(), int32(c.uint32())
-	}
-	if c.failed {
-		return nil
-	}
-	return d.e.relations.see(ctx, r)
 }
 
-func (d *decoder) row(ctx context.Context, c *cursor, at lsn, data []byte) error {
-	ev := rowEvent{relation: c.uint32(), raw: data}
-	kind := c.byte()
-	if kind == 'K' || kind == 'O' {
-		d.before = c.tuple(d.before)
-		ev.before, ev.full = d.before, kind == 'O'
-		if data[0] == 'U' {
-			kind = c.byte()
-		}
+func relationOf(m *pgoutput.Relation) relation {
+	r := relation{id: m.ID, name: tableName{m.Namespace, m.Name}, identity: m.ReplicaIdentity, columns: make([]relationColumn, len(m.Columns))}
+	for i, c := range m.Columns {
+		r.columns[i] = relationColumn{name: c.Name, typ: c.TypeOID, typmod: c.TypeModifier, identity: c.Key}
 	}
-	if kind == 'N' {
-		d.after = c.tuple(d.after)
-		ev.after = d.after
-	}
-	if c.failed {
-		return nil
-	}
+	return r
+}
+
+func (d *decoder) row(ctx context.Context, kind pgoutput.Kind, at lsn, data []byte) error {
+	c := &d.m.Change
+	ev := rowEvent{relation: c.RelationID, before: c.Old, after: c.New, full: c.OldKind == 'O', raw: data}
 	what := changeInsert
-	switch data[0] {
-	case 'U':
+	switch kind {
+	case pgoutput.KindUpdate:
 		what = changeUpdate
-	case 'D':
+	case pgoutput.KindDelete:
 		what = changeDelete
 	}
 	return d.e.row(ctx, what, at, &ev)
 }
 
-func (d *decoder) truncate(c *cursor, at lsn) error {
-	n := int(c.uint32())
-	c.skip(1)
-	for range n {
-		id := c.uint32()
-		if c.failed {
-			return nil
-		}
+func (d *decoder) truncate(at lsn) error {
+	if d.e.tx.skip {
+		return nil
+	}
+	for _, id := range d.m.Truncate.RelationIDs {
 		if err := d.e.truncate(id, at); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (d *decoder) logical(c *cursor, frame lsn) error {
-	transactional := c.byte()&1 != 0
-	at := lsn(c.uint64())
-	prefix := c.until()
-	data := c.take(int(c.uint32()))
-	if c.failed || transactional && d.e.tx.skip {
-		return nil
-	}
-	_ = frame
-	d.e.message(transactional, at, prefix, data)
-	return nil
-}
-
-// cursor reads a message; behind its end it gives zeros and remembers the failure.
-type cursor struct {
-	b       []byte
-	message byte
-	failed  bool
-}
-
-func (c *cursor) take(n int) []byte {
-	if n < 0 || n > len(c.b) {
-		c.failed, c.b = true, nil
-		return nil
-	}
-	out := c.b[:n]
-	c.b = c.b[n:]
-	return out
-}
-
-func (c *cursor) skip(n int) { c.take(n) }
-
-func (c *cursor) byte() byte {
-	if b := c.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (c *cursor) uint32() uint32 {
-	if b := c.take(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (c *cursor) uint64() uint64 {
-	if b := c.take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-// count reads a number of columns, each of which takes a byte at least.
-func (c *cursor) count() int {
-	b := c.take(2)
-	if b == nil {
-		return 0
-	}
-	n := int(binary.BigEndian.Uint16(b))
-	if n > len(c.b) {
-		c.failed = true
-		return 0
-	}
-	return n
-}
-
-func (c *cursor) until() []byte {
-	i := bytes.IndexByte(c.b, 0)
-	if i < 0 {
-		c.failed = true
-		return nil
-	}
-	out := c.b[:i]
-	c.b = c.b[i+1:]
-	return out
-}
-
-func (c *cursor) string() string { return string(c.until()) }
-
-func (c *cursor) tuple(into []tupleColumn) []tupleColumn {
-	into = into[:0]
-	for range c.count() {
-		col := tupleColumn{Kind: c.byte()}
-		if col.Kind == columnText || col.Kind == columnBinary {
-			col.Data = c.take(int(c.uint32()))
-		}
-		into = append(into, col)
-	}
-	return into
 }

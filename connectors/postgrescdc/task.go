@@ -31,6 +31,8 @@ type task struct {
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 	catalog *pgx.Conn
+	// catalogPauses grow while the catalog cannot be asked.
+	catalogPauses pauses
 
 	// chunk is being worked off, up to its item next.
 	chunk *chunk
@@ -50,6 +52,7 @@ func (t *task) Start(ctx context.Context, c connect.SourceTaskContext) error {
 		return err
 	}
 	t.s, t.log = s, c.Log
+	t.catalogPauses = pauses{least: 100 * time.Millisecond, most: s.Slot.RetryDelay}
 	t.queue = newQueue(int(s.Runtime.QueueBytes))
 	stored, err := storedPlace(ctx, c, s.Topics.Prefix)
 	if err != nil {

@@ -72,9 +72,15 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 		case itemRestart:
 			e.restart()
 		default:
-			if err := t.decoder.message(ctx, it.at, t.chunk.bytes(it)); err != nil {
-				return false, err
+			data := t.chunk.bytes(it)
+			if err := t.decoder.message(ctx, it.at, data); err != nil {
+				if !t.again(ctx, data, err) {
+					return false, err
+				}
+				t.next--
+				return true, nil
 			}
+			t.catalogPauses.reset()
 		}
 		if b.Full() || !e.tx.open && crowded(b) {
 			return true, nil
@@ -83,6 +89,29 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 	t.queue.giveBack(t.chunk)
 	t.chunk = nil
 	return false, nil
+}
+
+// again reports whether a message should be tried once more: the description of a table
+// leads to a question to the catalog, which fails at the end of ctx, and also while the
+// server is away.
+func (t *task) again(ctx context.Context, data []byte, err error) bool {
+	if len(data) == 0 || data[0] != 'R' {
+		return false
+	}
+	if ctx.Err() != nil {
+		return true
+	}
+	if !passes(err) || t.catalogPauses.exhausted(t.s.Runtime.MaxRetries) {
+		return false
+	}
+	if t.catalog != nil {
+		hangUp(t.catalog.PgConn())
+		t.catalog = nil
+	}
+	pause := t.catalogPauses.next()
+	t.log.Warn("a table cannot be looked up; it is tried again", "error", err, "pause", pause)
+	sleep(ctx, pause)
+	return true
 }
 
 // crowded reports that a batch is more than half full.

@@ -43,7 +43,9 @@ func newWorld(t testing.TB, ddl string, props map[string]string) *world {
 		"slot.name": pgtest.Name(t, "s"), "plugin.name": "pgoutput",
 	}
 	for k, v := range props {
-		w.props[k] = v
+		if k != "slot.name" {
+			w.props[k] = v
+		}
 	}
 	return w
 }
