@@ -29,6 +29,8 @@ type serverFacts struct {
 	Timeout     int64 // wal_sender_timeout in milliseconds, 0 for none
 	Managed     bool  // whether the role rds_replication exists
 	PID         int64
+	Feedback    bool   // hot_standby_feedback
+	StandbyWait string // synchronized_standby_slots, of version 17 on
 }
 
 const serverSQL = `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS release,
@@ -40,7 +42,8 @@ const serverSQL = `SELECT current_setting('server_version_num')::int AS version,
  r.rolsuper OR r.rolreplication OR coalesce((SELECT pg_catalog.pg_has_role(m.oid, 'MEMBER') FROM pg_catalog.pg_roles m WHERE m.rolname = 'rds_replication'), false) AS replication,
  r.rolsuper OR r.rolbypassrls AS bypass_rls, pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create,
  (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout') AS timeout,
- EXISTS (SELECT FROM pg_catalog.pg_roles m WHERE m.rolname = 'rds_replication') AS managed, pg_catalog.pg_backend_pid()::bigint AS pid
+ EXISTS (SELECT FROM pg_catalog.pg_roles m WHERE m.rolname = 'rds_replication') AS managed, pg_catalog.pg_backend_pid()::bigint AS pid,
+ current_setting('hot_standby_feedback')::bool AS feedback, coalesce(current_setting('synchronized_standby_slots', true), '') AS standby_wait
  FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
 
 // publicationFacts are of the publication that the settings name.
@@ -123,6 +126,7 @@ type tableFacts struct {
 	Owned             bool   // whether the user counts as owner
 	MayUse, MayRead   bool   // USAGE on the schema, SELECT on the table
 	Hidden            bool   // whether row security would hide rows from the user
+	Toasted           bool   // whether there are values that are stored out of line
 	Primary           []string
 	IdentityIndex     []string // columns of the index that is the identity
 	Candidate         string   // a unique index that could be one, "" for none
@@ -138,6 +142,7 @@ type tableFacts struct {
 
 type columnFacts struct {
 	Name, Type string
+	Readable   bool // SELECT on the column
 }
 
 func (t *tableFacts) name() tableName { return tableName{t.Schema, t.Name} }
@@ -158,6 +163,7 @@ const catalogSQL = `SELECT c.oid AS oid, n.nspname::text AS schema, c.relname::t
  c.relispartition AS leaf, %[2]s AS root, c.relreplident::text AS identity, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
  pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS may_use, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may_read,
  pg_catalog.row_security_active(c.oid) AS hidden,
+ c.reltoastrelid <> 0 AND pg_catalog.pg_relation_size(c.reltoastrelid) > 0 AS toasted,
  (SELECT ` + indexColumns + ` FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary,
  (SELECT ` + indexColumns + ` FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS identity_index,
  coalesce(u.name, '') AS candidate, u.columns AS candidate_columns, coalesce(r.there, false) AS published, r.list AS column_list, r.filter AS filter_columns
@@ -181,7 +187,8 @@ const publishedSQL15 = `SELECT true AS there, (SELECT array_agg(a.attname::text 
 const publishedSQL = `SELECT true AS there, NULL::text[] AS list, NULL::text[] AS filter
  FROM pg_catalog.pg_publication_rel pr JOIN pg_catalog.pg_publication p ON p.oid = pr.prpubid WHERE pr.prrelid = c.oid AND p.pubname = `
 
-const columnsSQL = `SELECT a.attrelid AS oid, a.attname::text AS name, t.typname::text AS type FROM pg_catalog.pg_attribute a
+const columnsSQL = `SELECT a.attrelid AS oid, a.attname::text AS name, t.typname::text AS type,
+ pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable FROM pg_catalog.pg_attribute a
  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY ($1) ORDER BY a.attrelid, a.attnum`
 
 // allPublishedSQL adds FOR TABLES IN SCHEMA of version 15, and FOR ALL TABLES.
@@ -243,11 +250,12 @@ func (p *flight) lookColumns(ctx context.Context, conn *pgx.Conn) error {
 	type row struct {
 		OID        uint32
 		Name, Type string
+		Readable   bool
 	}
 	columns, err := many[row](ctx, conn, columnsSQL, list+"}")
 	for _, c := range columns {
 		t := byOID[c.OID]
-		t.Columns = append(t.Columns, columnFacts{c.Name, c.Type})
+		t.Columns = append(t.Columns, columnFacts{c.Name, c.Type, c.Readable})
 	}
 	return err
 }

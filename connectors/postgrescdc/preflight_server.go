@@ -33,6 +33,10 @@ func (p *flight) checkServer() {
 	if f.Standby && f.Version >= 160000 && p.publication == nil {
 		p.fatal("the server is a standby, and the publication "+p.s.Publication.Name+" does not exist", "a publication can only be made on the primary, where the SQL has to run", p.createPublicationSQL())
 	}
+	if f.Standby && !f.Feedback {
+		p.warn("the server is a standby with hot_standby_feedback off", "the primary may clean up rows of its catalogs that decoding needs, and the slot is then lost",
+			"ALTER SYSTEM SET hot_standby_feedback = on;\nSELECT pg_reload_conf();")
+	}
 	if status := p.s.Slot.StatusInterval.Milliseconds(); f.Timeout > 0 && status >= f.Timeout {
 		p.warn(fmt.Sprintf("wal_sender_timeout is %v, and status.update.interval.ms %v", time.Duration(f.Timeout)*time.Millisecond, p.s.Slot.StatusInterval),
 			"the server may drop a connection that it has not heard of for so long", "ALTER ROLE "+quoteIdent(f.User)+" SET wal_sender_timeout = '"+fmt.Sprint(max(60000, 3*status))+"ms';")
@@ -58,12 +62,18 @@ func (p *flight) checkSlot() {
 			Why:  "the server has removed the part of its log that the slot needs; see max_slot_wal_keep_size. The tables have to be read again: drop the slot and delete the connector's offsets, or set slot.lost.policy=resnapshot",
 			SQL:  drop, Fatal: p.s.Slot.LostPolicy == "fail",
 		})
+	case p.slot.Status == "unreserved":
+		p.warn("the replication slot "+name+" will be lost at the next checkpoint", "it needs more of the server's log than max_slot_wal_keep_size allows: start the connector, or allow more",
+			"ALTER SYSTEM SET max_slot_wal_keep_size = -1;\nSELECT pg_reload_conf();")
 	case p.slot.Active:
 		p.warn(fmt.Sprintf("the replication slot %s is in use by process %d", name, p.slot.PID),
 			"a slot has one reader. This is as it should be while the connector runs; two connectors need two slots", fmt.Sprintf("SELECT pg_terminate_backend(%d);", p.slot.PID))
 	}
 	if p.s.Slot.Failover && f.Version < 170000 {
 		p.warn("slot.failover is set, and the server is version "+f.Release, "slots survive a failover from version 17 on; the setting has no effect", "")
+	}
+	if p.s.Slot.Failover && f.Version >= 170000 && f.StandbyWait == "" {
+		p.warn("slot.failover is set, and synchronized_standby_slots is empty", "the connector may read changes that no standby has yet; after a failover they are in Kafka and not in the database. Name the physical slots of the standbys there", "")
 	}
 }
 
@@ -105,7 +115,7 @@ func (p *flight) checkPrivileges() {
 			schemas = append(schemas, t.Schema)
 			grants = append(grants, "GRANT USAGE ON SCHEMA "+quoteIdent(t.Schema)+" TO "+user+";")
 		}
-		if !t.MayRead {
+		if !t.MayRead && slices.ContainsFunc(t.Columns, func(c columnFacts) bool { return !c.Readable && p.s.filter.column(t.Schema, t.Name, c.Name) }) {
 			tables = append(tables, t.name().String())
 			grants = append(grants, "GRANT SELECT ON "+t.name().sql()+" TO "+user+";")
 		}

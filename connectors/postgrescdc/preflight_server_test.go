@@ -282,6 +282,8 @@ func TestPreflightOfOtherVersions(t *testing.T) {
 		{"version 9.6", serverFacts{Version: 90600, Release: "9.6.24"}, nil, "the server is version 9.6.24", true},
 		{"standby 15", serverFacts{Version: 150000, Release: "15.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby of version 15.1", true},
 		{"standby 16", serverFacts{Version: 160000, Release: "16.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby, and the publication dbz_publication does not exist", true},
+		{"standby without feedback", serverFacts{Version: 160000, WALLevel: "logical", Standby: true}, nil, "a standby with hot_standby_feedback off", false},
+		{"failover 17", serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "synchronized_standby_slots is empty", false},
 		{"failover 16", serverFacts{Version: 160000, Release: "16.1", WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "slot.failover is set, and the server is version 16.1", false},
 		{"managed", serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, User: "u", Managed: true}, nil, "the user u may not replicate", true},
 	} {
@@ -299,10 +301,44 @@ func TestPreflightOfOtherVersions(t *testing.T) {
 			}
 		})
 	}
-	p := &flight{s: mustParse(t, "slot.failover", "true"), server: serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, Replication: true}}
+	p := &flight{s: mustParse(t, "slot.failover", "true"), server: serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, Replication: true, StandbyWait: "a"}}
 	p.checkServer()
 	p.checkSlot()
 	if len(p.findings) > 0 {
 		t.Errorf("version 17: unexpected findings %+v", p.findings)
+	}
+}
+
+func TestPreflightFindsASlotThatWillBeLost(t *testing.T) {
+	s := mustParse(t)
+	p := &flight{s: s, slot: &slotState{Type: "logical", Plugin: "pgoutput", Database: s.Server.Database, Status: "unreserved"}}
+	p.checkSlot()
+	if f := matching(p.findings, "will be lost at the next checkpoint"); f == nil || f.Fatal || f.SQL == "" {
+		t.Errorf("unexpected findings %+v", p.findings)
+	}
+}
+
+// TestPreflightQueriesOfOlderServers runs the queries for older servers, which newer ones
+// understand as well.
+func TestPreflightQueriesOfOlderServers(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	srv.MustExec(t, g.db, g.fill(owned+"CREATE TABLE a (id int, v text, PRIMARY KEY (id) INCLUDE (v)); CREATE PUBLICATION pub FOR TABLE a"))
+	conn := connectTo(t, srv.URL(g.db))
+	for _, version := range []int{100000, 110000, 120000, 130000, 140000, 150000} {
+		p := &flight{s: g.settings(t), server: serverFacts{Version: version}}
+		if err := p.lookPublication(t.Context(), conn); err != nil {
+			t.Fatalf("version %d: %v", version, err)
+		}
+		if err := p.lookTables(t.Context(), conn); err != nil {
+			t.Fatalf("version %d: %v", version, err)
+		}
+		if p.publication == nil || len(p.tables) != 1 || !p.tables[0].Published || p.tables[0].Primary[0] != "id" || len(p.tables[0].Columns) != 2 {
+			t.Errorf("version %d: %+v %+v", version, p.publication, p.tables)
+		}
+		if keys := len(p.tables[0].Primary); version >= 110000 && keys != 1 {
+			t.Errorf("version %d: %d key columns", version, keys)
+		}
 	}
 }

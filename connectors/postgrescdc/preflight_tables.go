@@ -132,30 +132,40 @@ func (p *flight) checkRowFilter(t *tableFacts) {
 		"ALTER TABLE "+t.name().sql()+" REPLICA IDENTITY FULL;")
 }
 
-// checkFull names tables for which a setting needs the whole old row.
+// checkFull names tables for which something needs the whole old row.
 func (p *flight) checkFull() {
-	var unchanged, keys, unchangedSQL, keysSQL []string
+	var unchanged, keys, large []*tableFacts
 	p.captured(func(t *tableFacts) {
 		kind, columns := t.identity()
-		if kind == "FULL" || t.Kind != "r" {
+		if kind == "FULL" || t.Kind != "r" || len(columns) == 0 {
 			return
 		}
-		full := "ALTER TABLE " + t.name().sql() + " REPLICA IDENTITY FULL;"
 		if p.s.Format.SkipUnchangedUpdate {
-			unchanged, unchangedSQL = append(unchanged, t.name().String()), append(unchangedSQL, full)
-			return
+			unchanged = append(unchanged, t)
 		}
 		chosen := p.s.filter.keyColumns(t.Schema, t.Name, t.columnNames())
 		if slices.ContainsFunc(chosen, func(c string) bool { return !slices.Contains(columns, c) }) {
-			keys, keysSQL = append(keys, t.name().String()), append(keysSQL, full)
+			keys = append(keys, t)
+		}
+		if t.Toasted {
+			large = append(large, t)
 		}
 	})
-	if len(unchanged) > 0 {
-		p.warn("skip.messages.without.change has no effect on "+listed(unchanged), "whether something has changed can only be seen with the whole old row", strings.Join(unchangedSQL, "\n"))
+	p.wantFull(unchanged, "skip.messages.without.change has no effect on ", "whether something has changed can only be seen with the whole old row")
+	p.wantFull(keys, "message.key.columns names columns that are not part of the replica identity of ", "deletes, and updates of the key, do not have their old values")
+	p.wantFull(large, "tables have large values: ", "an update that does not touch such a value has unavailable.value.placeholder in its place, since the server's log does not have it. The whole old row has it, at the price of a larger log")
+}
+
+// wantFull warns of tables that REPLICA IDENTITY FULL would help.
+func (p *flight) wantFull(tables []*tableFacts, what, why string) {
+	if len(tables) == 0 {
+		return
 	}
-	if len(keys) > 0 {
-		p.warn("message.key.columns names columns that are not part of the replica identity of "+listed(keys), "deletes, and updates of the key, do not have their old values", strings.Join(keysSQL, "\n"))
+	names, mend := make([]string, len(tables)), make([]string, len(tables))
+	for i, t := range tables {
+		names[i], mend[i] = t.name().String(), "ALTER TABLE "+t.name().sql()+" REPLICA IDENTITY FULL;"
 	}
+	p.warn(what+listed(names), why, strings.Join(mend, "\n"))
 }
 
 // checkKeys names tables whose records have no key.

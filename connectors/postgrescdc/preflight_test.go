@@ -144,6 +144,8 @@ var provocations = []provoked{
 		find: "the row filter of public.a in the publication pub needs columns that are not part of the replica identity: n", works: "UPDATE a SET v = 'y'"},
 	{name: "skip unchanged", setup: owned + "CREATE TABLE a (id int PRIMARY KEY)", pairs: []string{"skip.messages.without.change", "true"}, find: "skip.messages.without.change has no effect on public.a"},
 	{name: "key outside of the identity", setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text)", pairs: []string{"message.key.columns", "public.a:v"}, find: "message.key.columns names columns that are not part of the replica identity of public.a"},
+	{name: "large values", setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text); ALTER TABLE a ALTER v SET STORAGE EXTERNAL; INSERT INTO a VALUES (1, repeat('x', 10000))", find: "tables have large values: public.a"},
+	{name: "read a column", setup: "CREATE TABLE a (id int PRIMARY KEY, v text, hidden text); GRANT SELECT (id) ON a TO @role", pairs: []string{"column.exclude.list", "public.a.hidden"}, find: "may not read public.a", fatal: true},
 	{name: "no key", setup: owned + "CREATE TABLE a (id int, v text); ALTER TABLE a REPLICA IDENTITY FULL", find: "tables have no key: public.a"},
 	{name: "sender timeout", setup: "ALTER ROLE @role SET wal_sender_timeout = '5s'", find: "wal_sender_timeout is 5s, and status.update.interval.ms 10s"},
 	{name: "slot of another plugin", setup: "SELECT pg_create_logical_replication_slot('@slot', 'test_decoding')", find: "is a logical slot of plugin test_decoding", fatal: true},
