@@ -3,6 +3,8 @@
 package avro
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,20 +14,21 @@ import (
 
 // order is a record as change events have them: 12 fields, one of them nested, one a
 // list.
-const order = `{"type":"record","name":"Order","namespace":"shop","fields":[
-	{"name":"id","type":"long"},{"name":"customer","type":"long"},{"name":"status","type":"string"},
-	{"name":"note","type":["null","string"],"default":null},{"name":"total","type":"double"},{"name":"paid","type":"boolean"},
-	{"name":"created","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"day","type":{"type":"int","logicalType":"date"}},
-	{"name":"discount","type":["null","double"],"default":null},{"name":"currency","type":"string"},
-	{"name":"address","type":{"type":"record","name":"Address","fields":[{"name":"street","type":"string"},{"name":"zip","type":"int"},{"name":"city","type":"string"}]}},
-	{"name":"items","type":{"type":"array","items":{"type":"record","name":"Item","fields":[{"name":"sku","type":"string"},{"name":"count","type":"int"},{"name":"price","type":"double"}]}}}]}`
+func order(tb testing.TB) string {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "order.avsc"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
 
 // benchBatch is how many records share an arena.
 const benchBatch = 1000
 
 func orderPlans(tb testing.TB) (encoder, *decodePlan, connect.Value, []byte) {
 	tb.Helper()
-	a := parse(tb, order)
+	a := parse(tb, order(tb))
 	o := DefaultDataOptions()
 	s, err := o.ToConnect(a, 1)
 	if err != nil {
@@ -56,7 +59,7 @@ func orderPlans(tb testing.TB) (encoder, *decodePlan, connect.Value, []byte) {
 
 func BenchmarkEncode(b *testing.B) {
 	step, _, v, data := orderPlans(b)
-	a := avro.MustParse(order)
+	a := avro.MustParse(order(b))
 	var generic any
 	if err := avro.Unmarshal(a, data, &generic); err != nil {
 		b.Fatal(err)
@@ -99,7 +102,7 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		}
 	})
-	a := avro.MustParse(order)
+	a := avro.MustParse(order(b))
 	b.Run("library", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()
