@@ -134,6 +134,14 @@ func TestMistakes(t *testing.T) {
 			"snapshot.select.statement.overrides.public.b: "}},
 		{"placeholder", []string{"unavailable.value.placeholder", "hex:0"}, []string{"unavailable.value.placeholder: "}},
 		{"flush contradiction", []string{"flush.lsn.source", "true", "lsn.flush.mode", "manual"}, []string{"flush.lsn.source: "}},
+		{"channel slip", []string{"notification.enabled.channels", "lgo"}, []string{"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: each element must be one of sink, log (did you mean log?)"}},
+		{"two signal tables", []string{"signal.data.collection", "public.a,public.b"}, []string{"signal.data.collection: "}},
+		{"builtin", []string{"table.ignore.builtin", "false"}, []string{"table.ignore.builtin: "}},
+		{"publication name", []string{"publication.name", ""}, []string{"publication.name: "}},
+		{"long slot name", []string{"slot.name", strings.Repeat("a", 64)}, []string{"slot.name: "}},
+		{"option without value", []string{"slot.stream.params", "origin"}, []string{"slot.stream.params: The 'slot.stream.params' value is invalid: 'origin' is not of the form name=value"}},
+		{"option twice", []string{"slot.stream.params", "a=1;a=2"}, []string{"slot.stream.params: The 'slot.stream.params' value is invalid: the option a is given twice"}},
+		{"algorithm far off", []string{"column.mask.hash.whirlpool.with.salt.pepper", "a"}, []string{"column.mask.hash.whirlpool.with.salt.[hidden]: The 'column.mask.hash.whirlpool.with.salt.[hidden]' value is invalid: there is no algorithm 'whirlpool'; the algorithms are MD5, SHA, "}},
 		{"sink without topic", []string{"notification.enabled.channels", "sink"}, []string{"notification.sink.topic.name: "}},
 		{"mask number", []string{"column.mask.with.x.chars", "a"}, []string{"column.mask.with.x.chars: The 'column.mask.with.x.chars' value is invalid: 'x' in the key must be a number"}},
 		{"mask algorithm", []string{"column.mask.hash.SHA256.with.salt.pepper", "a"}, []string{"column.mask.hash.SHA256.with.salt.[hidden]: The 'column.mask.hash.SHA256.with.salt.[hidden]' value is invalid: there is no algorithm 'SHA256' (did you mean SHA-256?)"}},
@@ -191,4 +199,18 @@ func TestListsOfStatementsAndOptions(t *testing.T) {
 	if q, ok := s.statement("public", "a"); !ok || q != "select * from a where b, c" {
 		t.Errorf("statement of public.a is %q, %t", q, ok)
 	}
+}
+
+func TestPluginInfo(t *testing.T) {
+	info := pluginInfo()
+	for _, name := range []string{"io.debezium.connector.postgresql.PostgresConnector", "PostgresConnector", "Postgres", "postgrescdc"} {
+		if !info.Matches(connect.KindSource, name) {
+			t.Errorf("the plugin does not answer to %s", name)
+		}
+	}
+	c, errs := info.Config.Parse(with("snapshot.mode", "bogus"))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	checkErrors(t, info.Validate(c), []string{"snapshot.mode: "})
 }

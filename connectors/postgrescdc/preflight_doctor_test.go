@@ -4,11 +4,14 @@ package postgrescdc
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
@@ -103,6 +106,26 @@ var errBroken = errors.New("broken")
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestConnectText(t *testing.T) {
+	s := mustParse(t, "database.hostname", "db.example", "connection.validation.timeout.ms", "1000", "database.sslmode", "verify-full",
+		"database.sslrootcert", "/nonexistent/ca.pem", "database.password", "hunter2")
+	_, _, parse := open(t.Context(), s)
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{context.DeadlineExceeded, "no answer from db.example:5432 within 1s"},
+		{&net.DNSError{Err: "no such host", Name: "db.example"}, "The connection attempt failed: lookup db.example: no such host"},
+		{&pgconn.PgError{Severity: "FATAL", Message: "no"}, "FATAL: no"},
+		{parse, "the connection settings are wrong: unable to read CA file: open /nonexistent/ca.pem: no such file or directory"},
+		{errBroken, "broken"},
+	} {
+		if got := connectText(s, tc.err); got != tc.want {
+			t.Errorf("%v is told as %q, want %q", tc.err, got, tc.want)
+		}
+	}
+}
 
 func TestListedIsBounded(t *testing.T) {
 	var names []string

@@ -342,3 +342,47 @@ func TestPreflightQueriesOfOlderServers(t *testing.T) {
 		}
 	}
 }
+
+func TestPreflightOfPartitions(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	srv.MustExec(t, g.db, g.fill(owned+`CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id);
+ CREATE TABLE a_1 PARTITION OF a FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (id); CREATE TABLE a_1_1 PARTITION OF a_1 FOR VALUES FROM (0) TO (5)`))
+	for _, tc := range []struct{ name, publication string }{
+		{"root", "FOR TABLE a"},
+		{"root as root", "FOR TABLE a WITH (publish_via_partition_root = true)"},
+		{"leaf", "FOR TABLE a_1_1"},
+		{"all", "FOR ALL TABLES"},
+		{"schema", "FOR TABLES IN SCHEMA public"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			srv.MustExec(t, g.db, "DROP PUBLICATION IF EXISTS pub")
+			srv.MustExec(t, g.db, "CREATE PUBLICATION pub "+tc.publication)
+			if f := matching(fly(t, g.settings(t, "publication.autocreate.mode", "disabled", "table.exclude.list", "public.a_1")), "lacks"); f != nil {
+				t.Errorf("unexpected finding %+v", f)
+			}
+		})
+	}
+}
+
+func TestPreflightAsksForNoRightsThatNoSnapshotNeeds(t *testing.T) {
+	for _, tc := range []struct {
+		pairs []string
+		want  bool
+	}{
+		{nil, true},
+		{[]string{"snapshot.mode", "no_data"}, false},
+		{[]string{"snapshot.mode", "no_data", "slot.lost.policy", "resnapshot"}, true},
+		{[]string{"snapshot.mode", "configuration_based"}, false},
+		{[]string{"snapshot.mode", "configuration_based", "snapshot.mode.configuration.based.snapshot.data", "true"}, true},
+	} {
+		p := &flight{s: mustParse(t, tc.pairs...), server: serverFacts{Replication: true}, tables: []*tableFacts{
+			{Schema: "public", Name: "a", Captured: true, Columns: []columnFacts{{Name: "id"}}},
+		}}
+		p.checkPrivileges()
+		if got := len(p.findings) > 0; got != tc.want {
+			t.Errorf("%v: findings %+v", tc.pairs, p.findings)
+		}
+	}
+}
