@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -50,7 +51,9 @@ type Options struct {
 	Levels  *Levels
 	// AllowOrigin and AllowMethods are access.control.allow.origin and .methods.
 	AllowOrigin, AllowMethods string
-	Log                       *slog.Logger
+	// Headers are added to every answer; see ParseHeaders.
+	Headers []HeaderRule
+	Log     *slog.Logger
 }
 
 // Limits of requests, so that a client cannot hold the server.
@@ -60,6 +63,19 @@ const (
 	healthTimeout  = 10 * time.Second
 )
 
+// Part is what a listener serves.
+type Part int
+
+// The parts. Metrics are served by all of them.
+const (
+	// Whole is the whole API.
+	Whole Part = iota
+	// WithoutAdmin is the API without what is below /admin.
+	WithoutAdmin
+	// Admin is only what is below /admin.
+	Admin
+)
+
 // Server answers the API. Until a Herder is set, /health says "starting" and the
 // connectors' routes answer 503.
 type Server struct {
@@ -67,8 +83,10 @@ type Server struct {
 	herder chan Herder // holds the Herder once there is one
 	routes map[string]map[string]handler
 	mux    *http.ServeMux
-	http   *http.Server
-	local  bool
+
+	mu      sync.Mutex
+	closed  bool
+	servers []*http.Server // one for each listener
 }
 
 // New makes a server that is not listening yet.
@@ -76,9 +94,8 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Log = o.Log.With(ComponentKey, "rest")
 	s := &Server{o: o, herder: make(chan Herder, 1)}
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout + 10*time.Second,
-		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
 	s.route()
 	return s
 }
@@ -100,25 +117,70 @@ func (s *Server) get() Herder {
 // SetClusterID completes what GET / answers; it is called before SetHerder.
 func (s *Server) SetClusterID(id string) { s.o.ClusterID = id }
 
-// Serve answers on the listener until Close. Bound to loopback, it refuses requests
-// that name another host, so that a web page cannot reach it by a name of its own.
-func (s *Server) Serve(l net.Listener) error {
+// Serve answers the whole API on the listener until Close.
+func (s *Server) Serve(l net.Listener) error { return s.ServePart(l, Whole) }
+
+// ServePart answers a part of the API on the listener until Close; it may be called
+// for several listeners beside each other. On one that is bound to loopback it refuses
+// requests that name another host, so that a web page cannot reach it by a name of its
+// own.
+func (s *Server) ServePart(l net.Listener, part Part) error {
+	surface := surface{s: s, part: part}
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
-		s.local = addr.IP.IsLoopback()
+		surface.local = addr.IP.IsLoopback()
 	}
-	err := s.http.Serve(l)
+	server := &http.Server{
+		Handler: surface, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout + 10*time.Second,
+		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+	}
+	if !s.keep(server) {
+		return l.Close()
+	}
+	err := server.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
 }
 
-// Close ends the server in order; requests under way may end until ctx does.
-func (s *Server) Close(ctx context.Context) error { return s.http.Shutdown(ctx) }
+// keep remembers a server for Close; false after Close.
+func (s *Server) keep(server *http.Server) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.servers = append(s.servers, server)
+	}
+	return !s.closed
+}
+
+// Close ends the server in order on all listeners; requests under way may end until
+// ctx does.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	servers := s.servers
+	s.closed, s.servers = true, nil
+	s.mu.Unlock()
+	var errs []error
+	for _, server := range servers {
+		errs = append(errs, server.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// surface is the server as it is seen through one listener.
+type surface struct {
+	s     *Server
+	part  Part
+	local bool
+}
 
 // ServeHTTP checks the request and passes it to its route.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.local && !localHost(r) {
+func (f surface) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := f.s
+	for i := range s.o.Headers {
+		s.o.Headers[i].apply(w.Header(), time.Now())
+	}
+	if f.local && !localHost(r) {
 		answer(w, nil, &worker.Problem{Status: http.StatusForbidden, Message: "This listener is for this machine only: the Host or Origin of the request is another one."})
 		return
 	}
@@ -130,7 +192,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	trimSlash(r.URL)
+	if !f.part.serves(r.URL.Path) {
+		answer(w, nil, frameworkError(http.StatusNotFound))
+		return
+	}
 	s.mux.ServeHTTP(w, r)
+}
+
+func (p Part) serves(path string) bool {
+	admin := strings.HasPrefix(path, "/admin/")
+	return p == Whole || path == "/metrics" || admin == (p == Admin)
 }
 
 // trimSlash takes one slash off the end of a path: /connectors/ is what many guides

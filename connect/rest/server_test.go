@@ -119,6 +119,10 @@ func server(h Herder) *Server {
 
 // ask sends one request past the network.
 func ask(s *Server, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	return surface{s: s}.ask(method, path, body, header...)
+}
+
+func (f surface) ask(method, path, body string, header ...string) *httptest.ResponseRecorder {
 	var in io.Reader
 	if body != "" {
 		in = strings.NewReader(body)
@@ -134,7 +138,7 @@ func ask(s *Server, method, path, body string, header ...string) *httptest.Respo
 		}
 	}
 	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r)
+	f.ServeHTTP(w, r)
 	return w
 }
 
@@ -296,18 +300,16 @@ func TestForeignHosts(t *testing.T) {
 	}
 	for _, c := range cases {
 		s := server(&herder{})
-		s.local = true
 		header := []string{"Host", c.host}
 		if c.origin != "" {
 			header = append(header, "Origin", c.origin)
 		}
 		for _, path := range []string{"/connectors", "/metrics", "/nothing"} {
-			w := ask(s, "GET", path, "", header...)
+			w := surface{s: s, local: true}.ask("GET", path, "", header...)
 			if (w.Code != http.StatusForbidden) != c.allowed {
 				t.Errorf("%s with host %q and origin %q is answered %d", path, c.host, c.origin, w.Code)
 			}
 		}
-		s.local = false
 		if w := ask(s, "GET", "/connectors", "", header...); w.Code != 200 {
 			t.Errorf("a listener for all refuses host %q and origin %q: %d", c.host, c.origin, w.Code)
 		}
@@ -336,28 +338,6 @@ func TestAccessControl(t *testing.T) {
 	w := ask(s, "GET", "/connectors", "")
 	if w.Header().Get("Access-Control-Allow-Origin") != "https://ui.example" || w.Header().Get("Access-Control-Allow-Methods") != "GET,PUT" {
 		t.Errorf("the headers are %v", w.Header())
-	}
-}
-
-func TestLevels(t *testing.T) {
-	s := server(&herder{})
-	if w := ask(s, "GET", "/admin/loggers", ""); strings.TrimSpace(w.Body.String()) != `{"root":{"level":"INFO","last_modified":null}}` {
-		t.Errorf("the loggers are %s", w.Body)
-	}
-	for _, name := range []string{"TRACE", "debug", "Info", "WARN", "ERROR", "OFF"} {
-		w := ask(s, "PUT", "/admin/loggers/root", `{"level":"`+name+`"}`)
-		if w.Code != 200 || strings.TrimSpace(w.Body.String()) != `["root"]` {
-			t.Errorf("%s is answered %d %s", name, w.Code, w.Body)
-		}
-		if got := ask(s, "GET", "/admin/loggers/root", "").Body.String(); !strings.Contains(got, `"level":"`+strings.ToUpper(name)+`"`) || strings.Contains(got, "null") {
-			t.Errorf("after %s the level is %s", name, got)
-		}
-	}
-	if w := ask(s, "PUT", "/admin/loggers/root?scope=cluster", `{"level":"INFO"}`); w.Code != 204 {
-		t.Errorf("for the cluster: %d", w.Code)
-	}
-	if w := ask(s, "GET", "/admin/loggers/nobody", ""); w.Code != 404 {
-		t.Errorf("nobody: %d", w.Code)
 	}
 }
 

@@ -32,7 +32,8 @@ type TaskOptions struct {
 	Offsets  OffsetStore
 	// Metrics is where the task counts; nil counts into nothing.
 	Metrics *metrics.Task
-	// Log is given to plugins too; nil discards.
+	// Log is given to plugins too, with the attributes component, connector and task
+	// added; nil discards.
 	Log *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time

@@ -61,7 +61,7 @@ func (o *TaskOptions) setDefaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.Log = o.Log.With("connector", o.Connector, "task", o.Task)
+	o.Log = o.Log.With("component", "runtime", "connector", o.Connector, "task", o.Task)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

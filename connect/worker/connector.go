@@ -54,7 +54,7 @@ type connector struct {
 
 func newConnector(w *Worker, name string) *connector {
 	c := &connector{
-		w: w, name: name, log: w.o.Log.With("connector", name), pokes: make(chan struct{}, 1), ends: make(chan taskEnd, 16), removed: make(chan struct{}),
+		w: w, name: name, log: w.log.With("connector", name), pokes: make(chan struct{}, 1), ends: make(chan taskEnd, 16), removed: make(chan struct{}),
 		replanned: make(chan struct{}, 1), failures: make(chan error, 1), tasks: map[int]*task{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())

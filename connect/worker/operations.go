@@ -89,7 +89,7 @@ func (w *Worker) check(config map[string]string) error {
 		return err
 	}
 	for _, warning := range infos.Warnings {
-		w.o.Log.Warn("the configuration has a key that nothing declares", "connector", config["name"], "warning", warning)
+		w.log.Warn("the configuration has a key that nothing declares", "connector", config["name"], "warning", warning)
 	}
 	if errs := infos.Errors(); len(errs) > 0 {
 		return badRequest("Connector configuration is invalid and contains the following %d error(s):\n%s\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",

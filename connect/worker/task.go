@@ -87,7 +87,7 @@ func (c *connector) makeTask(t *task) (TaskRunner, error) {
 	o := runtime.TaskOptions{
 		Connector: c.name, Task: t.id, Group: c.w.o.Group, Config: c.resolved, TaskConfig: resolved, Plugins: c.w.o.Plugins, Clusters: c.w.o.Clusters,
 		Worker: c.w.o.Settings, Offsets: offsetStore{c.w.offsets}, StateDir: filepath.Join(c.w.o.StateDir, stateName(c.name)),
-		Log: c.log.With("task", t.id), Now: c.w.o.Now, Crash: c.w.o.Crash, OnTopic: func(topic string) { c.useTopic(topic, t.id) }, OnRunning: func() {
+		Log: c.w.o.Log, Now: c.w.o.Now, Crash: c.w.o.Crash, OnTopic: func(topic string) { c.useTopic(topic, t.id) }, OnRunning: func() {
 			up.Store(true)
 			c.poke()
 		},

@@ -19,6 +19,7 @@ import (
 // goroutine after Start has returned.
 type Worker struct {
 	o       Options
+	log     *slog.Logger // Options.Log, as the worker's own
 	config  *topics.Config
 	offsets Offsets
 	status  Statuses
@@ -46,7 +47,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	if o.NewTask == nil {
 		o.NewTask = func(t runtime.TaskOptions) (TaskRunner, error) { return runtime.NewTask(t) }
 	}
-	w := &Worker{o: o, connectors: map[string]*connector{}}
+	w := &Worker{o: o, log: o.Log.With("component", "worker"), connectors: map[string]*connector{}}
 	if err := w.open(ctx); err != nil {
 		w.close()
 		return nil, err
