@@ -70,7 +70,7 @@ func (p *parser) crossKey() {
 	}
 	for _, what := range []string{"schema", "table", "column", "message.prefix"} {
 		if listText(c, what+".include.list") != "" && listText(c, what+".exclude.list") != "" {
-			p.fail(what+".exclude.list", `"`+what+`.include.list" is already specified`, "keep one of the two")
+			p.fail(what+".exclude.list", `"`+what+`.include.list" is already specified`, "")
 		}
 	}
 	if !c.Bool("table.ignore.builtin") {
