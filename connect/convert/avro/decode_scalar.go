@@ -2,11 +2,7 @@
 
 package avro
 
-import (
-	"encoding/hex"
-
-	"github.com/connectd/connectd/connect"
-)
+import "github.com/connectd/connectd/connect"
 
 // decoder is one step of a plan: it reads one datum of the writer's schema and stores
 // the value that the reader sees. Steps are immutable and shared.
@@ -160,31 +156,6 @@ func (s fixedStep) decode(c *cursor, out *connect.Value) error {
 	b, err := c.fixed(s.size, "a fixed")
 	*out = connect.Bytes(b)
 	return err
-}
-
-// uuidStep writes a fixed of 16 bytes as the text of a UUID.
-type uuidStep struct{}
-
-func (uuidStep) decode(c *cursor, out *connect.Value) error {
-	b, err := c.fixed(16, "a UUID")
-	if err != nil {
-		return err
-	}
-	if err := c.charge(36, 1); err != nil {
-		return err
-	}
-	text := c.arena.Bytes(36)
-	at := 0
-	for i, part := range [...]int{4, 2, 2, 2, 6} {
-		if i > 0 {
-			text[at] = '-'
-			at++
-		}
-		at += hex.Encode(text[at:], b[:part])
-		b = b[part:]
-	}
-	*out = connect.StringOf(text)
-	return nil
 }
 
 // decimalStep makes decimals of what another step reads as bytes.

@@ -20,6 +20,9 @@ type encoder interface {
 
 // misfit says why v is no value of s.
 func misfit(s *connect.Schema, v connect.Value) error {
+	if want := connect.KindOf(s); want != v.Kind() && !v.IsNull() {
+		return valueErrorf("%s holds %s, and the value is %s", s, want, v.Kind())
+	}
 	if err := connect.Check(s, v); err != nil {
 		return valueErrorf("%s", err)
 	}

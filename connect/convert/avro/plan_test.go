@@ -126,14 +126,17 @@ func TestValuesReturnAsTheyWere(t *testing.T) {
 	}
 }
 
-// unlike takes structs for arrays: a struct that comes back has the schema of its field,
+// unlike takes structs and maps for arrays: a struct that comes back has the schema of its field,
 // which may be optional where that of the value was not.
 func unlike(v connect.Value) connect.Value {
 	list := v.Array()
 	if st := v.Struct(); st != nil {
 		list = st.Values
 	}
-	if v.Kind() != connect.KindArray && v.Kind() != connect.KindStruct {
+	for _, e := range v.Map() {
+		list = append(list, e.Key, e.Value)
+	}
+	if v.Kind() != connect.KindArray && v.Kind() != connect.KindStruct && v.Kind() != connect.KindMap {
 		return v
 	}
 	out := make([]connect.Value, len(list))

@@ -153,14 +153,8 @@ func fixed(r *schema.Schema, to *connect.Schema) decoder {
 	if to == nil {
 		return step
 	}
-	switch connect.KindOf(to) {
-	case connect.KindDecimal:
+	if connect.KindOf(to) == connect.KindDecimal {
 		return decimal(step, to)
-	case connect.KindString:
-		if logical, ok := r.Logical(); ok && logical == "uuid" {
-			return uuidStep{}
-		}
-		return nil
 	}
 	return accept(step, to, connect.KindBytes)
 }

@@ -152,12 +152,12 @@ func (c *Converter) aim(ctx context.Context, t *target, topic string) error {
 			return javaErrorf("Error retrieving schema ID %d: %w", c.useID, err)
 		}
 		t.id = c.useID
-		return strictly(c.idStrict, t.avro, own, fmt.Sprintf("schema ID %d", c.useID), keyIDStrict)
+		return strictly(c.idStrict && t.of != nil, t.avro, own, fmt.Sprintf("schema ID %d", c.useID), keyIDStrict)
 	case c.useLatest:
 		if t.avro, t.id, _, err = FetchSchema(ctx, c.registry, subject, Latest); err != nil {
 			return javaErrorf("Error retrieving latest version of Avro schema of subject %s: %w", subject, err)
 		}
-		return strictly(c.latestStrict, t.avro, own, "the latest version of subject "+subject, keyLatestStrict)
+		return strictly(c.latestStrict && t.of != nil, t.avro, own, "the latest version of subject "+subject, keyLatestStrict)
 	}
 	if t.id, _, err = c.registry.Lookup(ctx, subject, own.String(), nil, c.normalize); err != nil {
 		return javaErrorf("Error retrieving Avro schema of subject %s, and %s=false: %w", subject, keyAutoRegister, err)
@@ -165,7 +165,8 @@ func (c *Converter) aim(ctx context.Context, t *target, topic string) error {
 	return nil
 }
 
-// strictly checks that a schema can read what would be written under the own one.
+// strictly checks that a schema can read what would be written under the own one. For
+// values without a schema the plan has a better error.
 func strictly(strict bool, a, own *schema.Schema, what, key string) error {
 	if !strict {
 		return nil
