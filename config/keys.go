@@ -12,9 +12,13 @@ import (
 const (
 	DataDir        = "data.dir"
 	BrokerListener = "embedded.broker.listener"
-	LogFormat      = "log.format"
-	LogLevel       = "log.level"
-	UnitBytes      = "task.transaction.max.bytes"
+	// RegistryListener and RegistryURL say which schema registry converters use that
+	// name none.
+	RegistryListener = "embedded.registry.listener"
+	RegistryURL      = "schema.registry.url"
+	LogFormat        = "log.format"
+	LogLevel         = "log.level"
+	UnitBytes        = "task.transaction.max.bytes"
 )
 
 const (
@@ -49,6 +53,8 @@ func ownKeys() []connect.ConfigKey {
 	return []connect.ConfigKey{
 		str(DataDir, "./connectd-data", "Where the embedded broker's log and local copies of state live. One daemon at a time."),
 		str(BrokerListener, "127.0.0.1:9092", "Address of the embedded Kafka broker, which runs when bootstrap.servers is not set. Port 0 takes a free one."),
+		str(RegistryListener, "127.0.0.1:8081", "Address of the embedded schema registry, which runs when schema.registry.url is not set. Port 0 takes a free one; empty runs none."),
+		null(RegistryURL, connect.TypeConfigList, "Schema registry of converters and transforms that name none. Not set: the embedded one, which keeps its schemas in the topic _schemas."),
 		choice(LogFormat, "auto", "Form of the log: text, json, or auto (text on a terminal).", "auto", "text", "json"),
 		choice(LogLevel, "INFO", "Least level that is logged; can be changed at run time.", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"),
 		num(UnitBytes, connect.TypeConfigInt, "8388608", 1<<16, "Bytes that a task gathers for one transaction at most; a task holds two at a time."),
@@ -149,6 +155,7 @@ func refuseExtensions(v any) (string, string) {
 // providers; they are checked where they are used.
 var Prefixes = []string{
 	"producer.", "consumer.", "admin.", "ssl.", "sasl.", "security.", "config.storage.", "offset.storage.", "status.storage.",
+	"schema.registry.", "basic.auth.", "bearer.auth.",
 	"config.providers.", "key.converter.", "value.converter.", "header.converter.", "listeners.https.", "metrics.context.",
 	"topic.creation.", "reconnect.backoff", "connections.max.idle.ms", "send.buffer.bytes", "receive.buffer.bytes",
 	"socket.connection.setup.timeout", "client.dns.lookup",

@@ -46,10 +46,13 @@ type daemon struct {
 	broker   *broker.Broker
 	pool     kafka.Clusters
 	cluster  *kafka.Cluster
-	release  func()
-	server   *rest.Server
-	served   chan error
-	worker   *worker.Worker
+	// clusterID is what the brokers call their cluster.
+	clusterID string
+	release   func()
+	schemas   *registry
+	server    *rest.Server
+	served    chan error
+	worker    *worker.Worker
 }
 
 func (d *daemon) start(ctx context.Context) error {
@@ -60,7 +63,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.listen(); err != nil {
 		return err
 	}
-	plugins := builtIn(&d.pool)
+	plugins := builtIn(&d.pool, d.schemas)
 	counters := metrics.NewRegistry()
 	d.server = rest.New(rest.Options{
 		Version: compatible, Commit: commit(), Plugins: plugins, Metrics: counters.Handler(), Levels: d.levels, Log: d.log,
@@ -69,6 +72,9 @@ func (d *daemon) start(ctx context.Context) error {
 	d.served = make(chan error, 1)
 	go func() { d.served <- d.server.Serve(d.listener) }()
 	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	if err := d.startRegistry(ctx); err != nil {
 		return err
 	}
 	if err := d.startWorker(ctx, plugins, counters); err != nil {
@@ -91,7 +97,8 @@ func (d *daemon) listen() error {
 	if d.listener, err = net.Listen("tcp", address); err != nil {
 		return environmentError("the REST address %s cannot be taken: %w: change listeners, or stop what uses it", address, err)
 	}
-	return nil
+	d.schemas, err = listenRegistry(d.settings)
+	return err
 }
 
 // connect reaches the cluster, starting the embedded broker if none is named.
@@ -122,8 +129,19 @@ func (d *daemon) connect(ctx context.Context) error {
 	if err != nil {
 		return environmentError("no Kafka broker of bootstrap.servers=%s answers: %w", props["bootstrap.servers"], err)
 	}
+	d.clusterID = id
 	d.server.SetClusterID(id)
 	return nil
+}
+
+func (d *daemon) startRegistry(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	replication := d.settings.Int("config.storage.replication.factor")
+	if d.embedded() {
+		replication = 1
+	}
+	return d.schemas.start(within, d.cluster, d.clusterID, replication, d.log)
 }
 
 func (d *daemon) embedded() bool { return len(d.settings.List("bootstrap.servers")) == 0 }
@@ -163,6 +181,10 @@ func (d *daemon) announce() error {
 		lines = append(lines, "  Kafka   "+s.Broker+" (embedded: a single node, not replicated)")
 	} else {
 		lines = append(lines, "  Kafka   "+servers)
+	}
+	if d.schemas.url != "" {
+		s.Registry = d.schemas.public()
+		lines = append(lines, "  schemas "+d.schemas.describe())
 	}
 	lines = append(lines, fmt.Sprintf("  topics  %s, %s, %s", d.settings.String("config.storage.topic"), d.settings.String("offset.storage.topic"), d.settings.String("status.storage.topic")))
 	printLines(d.out, lines...)
@@ -207,6 +229,8 @@ func (d *daemon) wait(ctx context.Context) error {
 		return nil
 	case <-failed:
 		return environmentError("the embedded broker cannot go on: %w", d.broker.Err())
+	case err := <-d.schemas.failed():
+		return environmentError("the embedded schema registry cannot go on: %w", err)
 	case err := <-d.served:
 		d.served = nil
 		return environmentError("REST cannot go on: %w", err)
@@ -228,6 +252,7 @@ func (d *daemon) stop() error {
 	if d.worker != nil {
 		errs = append(errs, d.worker.Stop(ctx))
 	}
+	errs = append(errs, d.schemas.stop(ctx))
 	if d.release != nil {
 		d.release()
 	}

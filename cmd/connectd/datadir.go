@@ -94,10 +94,11 @@ func (d *dataDir) checkFormat() error {
 
 // started is what connectd.json holds while the daemon runs.
 type started struct {
-	PID    int    `json:"pid"`
-	REST   string `json:"rest"`
-	Broker string `json:"broker,omitempty"`
-	Kafka  string `json:"bootstrap.servers"`
+	PID      int    `json:"pid"`
+	REST     string `json:"rest"`
+	Broker   string `json:"broker,omitempty"`
+	Kafka    string `json:"bootstrap.servers"`
+	Registry string `json:"registry,omitempty"` // may name several, separated by commas
 }
 
 func (d *dataDir) announce(s started) error {

@@ -20,7 +20,7 @@ func newPlugins() *cobra.Command {
 		Short: "List connectors, transforms, predicates and converters, or the keys of one",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all := describeAll(builtIn(&kafka.Clusters{}))
+			all := describeAll(builtIn(&kafka.Clusters{}, &registry{url: defaultRegistry}))
 			if len(args) == 0 {
 				return listPlugins(cmd.OutOrStdout(), all)
 			}

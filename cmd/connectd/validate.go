@@ -40,7 +40,7 @@ func validateFile(w io.Writer, path string) bool {
 		fmt.Fprintln(w, err)
 		return false
 	}
-	infos, err := worker.Validate(builtIn(&kafka.Clusters{}), worker.OverridePolicy{Name: "All"}, c.Config)
+	infos, err := worker.Validate(builtIn(&kafka.Clusters{}, &registry{url: defaultRegistry}), worker.OverridePolicy{Name: "All"}, c.Config)
 	if err != nil {
 		fmt.Fprintf(w, "%s: %v\n", path, err)
 		return false

@@ -31,13 +31,16 @@ type daemon struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	rest   string
-	count  atomic.Int64
+	// registry is the address of the embedded schema registry.
+	registry string
+	count    atomic.Int64
 }
 
 func (d *daemon) start(ctx context.Context) error {
 	d.cmd = exec.Command(d.binary, "run", "--data-dir", filepath.Join(d.dir, "data"))
 	d.cmd.Dir = d.dir
 	d.cmd.Env = append(os.Environ(), "CONNECT_LISTENERS=http://127.0.0.1:0", "CONNECT_EMBEDDED_BROKER_LISTENER=127.0.0.1:0",
+		"CONNECT_EMBEDDED_REGISTRY_LISTENER=127.0.0.1:0",
 		"CONNECT_OFFSET_FLUSH_INTERVAL_MS=100")
 	d.cmd.Stderr = &d.log
 	stdout, err := d.cmd.StdoutPipe()
@@ -70,8 +73,9 @@ func (d *daemon) ready(ctx context.Context) error {
 		return err
 	}
 	var at struct {
-		PID  int    `json:"pid"`
-		REST string `json:"rest"`
+		PID      int    `json:"pid"`
+		REST     string `json:"rest"`
+		Registry string `json:"registry"`
 	}
 	if err := json.Unmarshal(text, &at); err != nil {
 		return err
@@ -79,7 +83,7 @@ func (d *daemon) ready(ctx context.Context) error {
 	if at.PID != d.cmd.Process.Pid {
 		return errors.New("the file is of another process")
 	}
-	d.rest = at.REST
+	d.rest, d.registry = at.REST, at.Registry
 	return d.call(ctx, "GET", "/health", nil, nil)
 }
 

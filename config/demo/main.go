@@ -51,7 +51,10 @@ func run(ctx context.Context, binary string) (err error) {
 			fmt.Fprintf(os.Stderr, "\nthe daemon's log:\n%s\n", d.log.String())
 		}
 	}()
-	return carts(ctx, d)
+	if err := carts(ctx, d); err != nil {
+		return err
+	}
+	return sales(ctx, d)
 }
 
 // say prints one paragraph between what the daemon prints.

@@ -51,6 +51,8 @@ type Daemon struct {
 
 	REST  string // http://host:port
 	Kafka string // host:port of the broker
+	// Registry is the address of the schema registry, http://host:port.
+	Registry string
 }
 
 // Start runs a daemon on a new data directory and waits until it is healthy. The
@@ -113,6 +115,7 @@ func (d *Daemon) properties() map[string]string {
 		"offset.storage.partitions":         "3",
 		"status.storage.partitions":         "1",
 		"offset.flush.interval.ms":          "200",
+		"embedded.registry.listener":        "127.0.0.1:0",
 	}
 	if kafka := os.Getenv("CONNECTD_TEST_KAFKA"); kafka != "" {
 		p["bootstrap.servers"] = kafka
@@ -194,6 +197,8 @@ func (d *Daemon) readAnnouncement() error {
 		PID   int    `json:"pid"`
 		REST  string `json:"rest"`
 		Kafka string `json:"bootstrap.servers"`
+
+		Registry string `json:"registry"`
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
 		return err
@@ -201,7 +206,7 @@ func (d *Daemon) readAnnouncement() error {
 	if s.PID != d.cmd.Process.Pid {
 		return fmt.Errorf("connectd.json is of process %d", s.PID)
 	}
-	d.REST, d.Kafka = s.REST, s.Kafka
+	d.REST, d.Kafka, d.Registry = s.REST, s.Kafka, s.Registry
 	return nil
 }
 

@@ -23,7 +23,7 @@ func TestSettings(t *testing.T) {
 		{name: "table exclude list", before: both, during: changes, config: map[string]string{"table.exclude.list": "public.o.*"}},
 		{name: "column exclude list", before: both, during: changes, config: map[string]string{"column.exclude.list": "public.orders.(note|price)"}},
 		{name: "column include list", before: both, during: changes, config: map[string]string{"column.include.list": "public.orders.(id|customer),public.lines.*,public.zz_marker.*"}},
-		{name: "message key columns", before: both, during: changes, config: map[string]string{"message.key.columns": "public.orders:customer,quantity"}},
+		{name: "message key columns", before: both + `ALTER TABLE orders REPLICA IDENTITY FULL;`, during: changes, config: map[string]string{"message.key.columns": "public.orders:customer,quantity"}},
 		{name: "masked and truncated columns", before: both, during: changes, config: map[string]string{"column.mask.with.4.chars": "public.orders.customer", "column.truncate.to.3.chars": "public.lines.sku"}},
 		{name: "hashed column", before: both, during: changes, config: map[string]string{"column.mask.hash.SHA-256.with.salt.abc": "public.orders.customer", "column.mask.hash.v2.SHA-256.with.salt.abc": "public.lines.sku"}},
 		{name: "propagated source types", before: both, during: changes, config: map[string]string{"column.propagate.source.type": ".*"}},
