@@ -79,7 +79,7 @@ func (e *emitter) frontier(t *tablePlan) lsn {
 	if e.place.snapshot == nil {
 		return 0
 	}
-	return e.place.snapshot.tables[t.name]
+	return e.place.snapshot.tables[t.name].at
 }
 
 // current returns a plan that the tuple fits to: one that was made with a newer catalog

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/jackc/pglogrepl"
 
@@ -98,18 +99,28 @@ type place struct {
 // It is not changed after it was made.
 type snapshotProgress struct {
 	completed bool
-	// tables has the consistent point at which each finished table was read: changes
-	// that were committed before that are part of what was read.
-	tables map[string]lsn
+	tables    map[string]tableMark
 }
 
-// with returns the progress with one more table.
-func (p *snapshotProgress) with(table string, at lsn) *snapshotProgress {
-	next := &snapshotProgress{tables: map[string]lsn{}}
+// tableMark is how far one table is. at is the consistent point at which it was first
+// read: changes that were committed before are part of what was read. If it had to be
+// read once more, at a later point, the first one stays: rows may have gone out that
+// were deleted in between, and the stream tells of that.
+type tableMark struct {
+	at   lsn
+	done bool
+}
+
+// with returns the progress with the mark of one table.
+func (p *snapshotProgress) with(table string, at lsn, done bool) *snapshotProgress {
+	next := &snapshotProgress{tables: map[string]tableMark{}}
 	if p != nil {
 		maps.Copy(next.tables, p.tables)
 	}
-	next.tables[table] = at
+	if old, ok := next.tables[table]; ok {
+		at = old.at
+	}
+	next.tables[table] = tableMark{at, done}
 	return next
 }
 
@@ -119,8 +130,8 @@ func (p *snapshotProgress) horizon() lsn {
 	if p == nil {
 		return h
 	}
-	for _, at := range p.tables {
-		h = max(h, at)
+	for _, m := range p.tables {
+		h = max(h, m.at)
 	}
 	return h
 }
@@ -189,7 +200,8 @@ func (p place) offset() connect.Value {
 	return connect.Map(m)
 }
 
-// text writes the tables as one JSON object, since members of offsets are plain.
+// text writes the tables as one JSON object, since members of offsets are plain. The
+// number of a table that is not done is negative.
 func (p *snapshotProgress) text() string {
 	b := []byte{'{'}
 	for i, name := range slices.Sorted(maps.Keys(p.tables)) {
@@ -198,7 +210,11 @@ func (p *snapshotProgress) text() string {
 		}
 		quoted, _ := json.Marshal(name) // a string always has a JSON form
 		b = append(b, quoted...)
-		b = fmt.Appendf(b, ":%d", uint64(p.tables[name]))
+		m := p.tables[name]
+		if b = append(b, ':'); !m.done {
+			b = append(b, '-')
+		}
+		b = strconv.AppendUint(b, uint64(m.at), 10)
 	}
 	return string(append(b, '}'))
 }
@@ -306,13 +322,13 @@ func (p *place) readSnapshot(o *offsetMembers) {
 	if text == "" {
 		return
 	}
-	var tables map[string]uint64
+	var tables map[string]int64
 	if err := json.Unmarshal([]byte(text), &tables); err != nil && o.err == nil {
 		o.err = fmt.Errorf("read stored offset: member %q must be a JSON object of tables: %w", memberTables, err)
 	}
-	p.snapshot.tables = make(map[string]lsn, len(tables))
+	p.snapshot.tables = make(map[string]tableMark, len(tables))
 	for name, at := range tables {
-		p.snapshot.tables[name] = lsn(at)
+		p.snapshot.tables[name] = tableMark{at: lsn(max(at, -at)), done: at > 0}
 	}
 }
 

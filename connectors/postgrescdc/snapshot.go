@@ -56,7 +56,7 @@ const (
 	// blocksAhead is how many runs of one job may wait.
 	blocksAhead = 4
 	// partPages is the least size of a part of a table.
-	partPages = 2048
+	partPages = 512
 )
 
 func newSnapshotReader(s *settings, log *slog.Logger, sc *schemas, at created, tables []capturedTable) *snapshotReader {

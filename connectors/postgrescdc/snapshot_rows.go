@@ -100,8 +100,8 @@ func (r *snapshotReader) emit(ctx context.Context, e *emitter, last, lastOf bool
 		marker = snapshotFirstOf
 	}
 	w.first = false
-	if lastOf {
-		e.place.snapshot = e.place.snapshot.with(plan.name, r.point)
+	if lastOf || w.firstOf {
+		e.place.snapshot = e.place.snapshot.with(plan.name, r.point, lastOf)
 	}
 	if last {
 		r.complete(e)

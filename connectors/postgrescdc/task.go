@@ -146,7 +146,7 @@ func (t *task) openCatalog(ctx context.Context) (*pgx.Conn, error) {
 // stream. It owns repl if a snapshot is exported there.
 func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning) error {
 	e := t.emitter
-	e.place = start.place
+	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
 	t.stream = &stream{s: t.s, log: t.log, queue: t.queue, next: start.place.end, check: t.checkSession(start.place)}
 	t.stream.acknowledge(start.place.end)
@@ -175,11 +175,19 @@ func (t *task) read(ctx context.Context, repl *pgconn.PgConn, start *beginning) 
 			t.queue.fail(fmt.Errorf("read snapshot: %w", err))
 			return
 		}
-		if t.s.Snapshot.Mode == snapshotInitialOnly || !sleep(ctx, t.s.Snapshot.StreamDelay) {
+		if !sleep(ctx, t.s.Snapshot.StreamDelay) {
 			return
 		}
 	}
-	t.stream.run(ctx)
+	if t.s.streams() {
+		t.stream.run(ctx)
+	}
+}
+
+// streams reports whether changes are read at all.
+func (s *settings) streams() bool {
+	sn := &s.Snapshot
+	return sn.Mode != snapshotInitialOnly && (sn.Mode != snapshotConfigured || sn.Stream)
 }
 
 // checkSession is asked on each new replication connection. The slot must not have moved

@@ -194,8 +194,7 @@ func (t *task) instant(ctx context.Context) (micros, txID int64, err error) {
 // roots only, and rows of partitions are read there.
 func (t *task) toRead(tables []capturedTable, progress *snapshotProgress) []capturedTable {
 	return slices.DeleteFunc(slices.Clone(tables), func(c capturedTable) bool {
-		_, finished := progress.tables[c.name.String()]
-		return finished || !t.s.filter.snapshot(c.name.schema, c.name.table) || t.s.Publication.ViaRoot && c.leaf ||
+		return progress.tables[c.name.String()].done || !t.s.filter.snapshot(c.name.schema, c.name.table) || t.s.Publication.ViaRoot && c.leaf ||
 			t.s.filter.signals(c.name.schema, c.name.table)
 	})
 }
