@@ -33,6 +33,9 @@ func preflight(ctx context.Context, conn *pgx.Conn, s *settings) ([]finding, err
 	if p.server.Version < oldestServer {
 		return p.findings, nil
 	}
+	if err := p.checkReplication(ctx, conn); err != nil {
+		return nil, wrap("look at replication", err)
+	}
 	p.checkSlot()
 	p.checkBlockers()
 	p.checkPrivileges()

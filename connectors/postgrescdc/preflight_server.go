@@ -3,10 +3,15 @@
 package postgrescdc
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // oldestServer is the first version with the output plugin pgoutput.
@@ -37,10 +42,41 @@ func (p *flight) checkServer() {
 		p.warn("the server is a standby with hot_standby_feedback off", "the primary may clean up rows of its catalogs that decoding needs, and the slot is then lost",
 			"ALTER SYSTEM SET hot_standby_feedback = on;\nSELECT pg_reload_conf();")
 	}
+	if need := 2 + p.s.Snapshot.Threads; f.ConnLimit >= 0 && f.ConnLimit < need {
+		p.fatal(fmt.Sprintf("the user %s may have %d connections", f.User, f.ConnLimit), fmt.Sprintf("the connector needs %d: for the stream, for the catalog, and snapshot.max.threads to read tables", need),
+			fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", quoteIdent(f.User), need))
+	}
 	if status := p.s.Slot.StatusInterval.Milliseconds(); f.Timeout > 0 && status >= f.Timeout {
 		p.warn(fmt.Sprintf("wal_sender_timeout is %v, and status.update.interval.ms %v", time.Duration(f.Timeout)*time.Millisecond, p.s.Slot.StatusInterval),
 			"the server may drop a connection that it has not heard of for so long", "ALTER ROLE "+quoteIdent(f.User)+" SET wal_sender_timeout = '"+fmt.Sprint(max(60000, 3*status))+"ms';")
 	}
+}
+
+// checkReplication opens a connection for replication, if it should work by what is known.
+func (p *flight) checkReplication(ctx context.Context, conn *pgx.Conn) error {
+	f := &p.server
+	if !f.Replication || f.Senders >= f.MaxSenders || f.ConnLimit == 1 {
+		return nil
+	}
+	here, err := scalar(ctx, conn.PgConn(), "SELECT system_identifier FROM pg_catalog.pg_control_system()")
+	var denied *pgconn.PgError
+	if err != nil && !errors.As(err, &denied) {
+		return err
+	}
+	repl, err := p.s.dialReplication(ctx)
+	if err != nil {
+		p.fatal("a connection for replication cannot be opened", connectText(p.s, err)+". Connections for SQL work: a pooler in between may not know replication, or pg_hba.conf may not allow it", "")
+		return nil
+	}
+	defer hangUp(repl)
+	there, err := identify(ctx, repl)
+	if err != nil {
+		return err
+	}
+	if denied == nil && there.system != here {
+		p.fatal("connections for SQL and for replication reach different servers", "their system identifiers are "+here+" and "+there.system+"; let database.hostname and database.port name one server", "")
+	}
+	return nil
 }
 
 // checkSlot looks at the slot if there is one, and at the room for it if there is none.

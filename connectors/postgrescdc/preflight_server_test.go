@@ -3,13 +3,14 @@
 package postgrescdc
 
 import (
-	"context"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,90 +183,122 @@ func checkLostSlot(t *testing.T, g *ground) {
 	}
 }
 
+func TestPreflightWithoutTheSystemIdentifier(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Shared(t)
+	g := newGround(t, srv, srv.Database(t), "REPLICATION")
+	srv.MustExec(t, g.db, g.fill(owned+"CREATE TABLE a (id int PRIMARY KEY)"))
+	srv.MustExec(t, g.db, "REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC")
+	if findings := fly(t, g.settings(t)); len(findings) > 0 {
+		t.Errorf("unexpected findings %+v", findings)
+	}
+}
+
 func TestPreflightFindsAPooler(t *testing.T) {
 	t.Parallel()
 	srv := pgtest.Shared(t)
 	g := newGround(t, srv, srv.Database(t), "REPLICATION")
 	direct := g.settings(t, "database.sslmode", "disable")
-	if f := matching(fly(t, direct), "pooler"); f != nil {
-		t.Errorf("a direct connection is taken for a pooler: %+v", f)
+	if findings := fly(t, direct); matching(findings, "pooler") != nil || matching(findings, "a connection for replication") != nil {
+		t.Errorf("a direct connection is taken for a pooler: %+v", findings)
 	}
-	host, port, err := net.SplitHostPort(pool(t, direct.address()))
+	host, port, err := net.SplitHostPort(startPooler(t, direct.address()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := matching(fly(t, g.settings(t, "database.sslmode", "disable", "database.hostname", host, "database.port", port)), "pooler")
-	if f == nil || f.Fatal {
+	findings := fly(t, g.settings(t, "database.sslmode", "disable", "database.hostname", host, "database.port", port))
+	if f := matching(findings, "is a connection pooler"); f == nil || f.Fatal {
+		t.Errorf("unexpected finding %+v", f)
+	}
+	f := matching(findings, "a connection for replication cannot be opened")
+	if f == nil || !f.Fatal || !strings.HasPrefix(f.Why, "FATAL: unsupported startup parameter: replication. ") {
 		t.Errorf("unexpected finding %+v", f)
 	}
 }
 
-// pool accepts one connection, hands it on, and announces another process id than the
-// server's, as poolers do. It returns its address.
-func pool(t *testing.T, target string) string {
+// pooler hands connections on, announces other process ids than the server's, and knows
+// no replication.
+type pooler struct {
+	target string
+	wait   sync.WaitGroup
+}
+
+// startPooler returns the address of a pooler before the server at target.
+func startPooler(t *testing.T, target string) string {
 	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
+	p := &pooler{target: target}
 	t.Cleanup(func() {
-		cancel()
 		_ = l.Close()
-		if err := <-done; err != nil {
-			t.Error(err)
+		p.wait.Wait()
+	})
+	p.wait.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.wait.Go(func() { p.serve(client) })
 		}
 	})
-	go func() {
-		client, err := l.Accept()
-		if err != nil {
-			done <- err
-			return
-		}
-		done <- handOn(ctx, client, target)
-	}()
 	return l.Addr().String()
 }
 
-func handOn(ctx context.Context, client net.Conn, target string) error {
+// serve ends when one of the two sides does.
+func (p *pooler) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	var d net.Dialer
-	server, err := d.DialContext(ctx, "tcp", target)
+	startup, err := readMessage(client, 4)
 	if err != nil {
-		return err
+		return
+	}
+	if bytes.Contains(startup, []byte("\x00replication\x00")) {
+		refusal := []byte("E\x00\x00\x00\x00SFATAL\x00C08P01\x00Munsupported startup parameter: replication\x00\x00")
+		binary.BigEndian.PutUint32(refusal[1:], uint32(len(refusal)-1))
+		_, _ = client.Write(refusal)
+		return
+	}
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
 	}
 	defer func() { _ = server.Close() }()
-	back := make(chan error, 1)
-	go func() {
-		back <- otherPID(client, server)
-		_ = client.Close()
-	}()
-	if _, err := io.Copy(server, client); err != nil && !strings.Contains(err.Error(), "closed") {
-		return err
+	if _, err := server.Write(startup); err != nil {
+		return
 	}
-	_ = server.Close()
-	<-back
-	return nil
+	p.wait.Go(func() {
+		otherPID(client, server)
+		_ = client.Close()
+	})
+	_, _ = io.Copy(server, client)
+}
+
+// readMessage reads a message whose length ends at byte head.
+func readMessage(r io.Reader, head int) ([]byte, error) {
+	m := make([]byte, head)
+	if _, err := io.ReadFull(r, m); err != nil {
+		return nil, err
+	}
+	m = append(m, make([]byte, binary.BigEndian.Uint32(m[head-4:])-4)...)
+	_, err := io.ReadFull(r, m[head:])
+	return m, err
 }
 
 // otherPID copies messages of the server and changes BackendKeyData.
-func otherPID(client io.Writer, server io.Reader) error {
-	head := make([]byte, 5)
+func otherPID(client io.Writer, server io.Reader) {
 	for {
-		if _, err := io.ReadFull(server, head); err != nil {
-			return err
+		m, err := readMessage(server, 5)
+		if err != nil {
+			return
 		}
-		body := make([]byte, binary.BigEndian.Uint32(head[1:])-4)
-		if _, err := io.ReadFull(server, body); err != nil {
-			return err
+		if m[0] == 'K' {
+			binary.BigEndian.PutUint32(m[5:], binary.BigEndian.Uint32(m[5:])+1)
 		}
-		if head[0] == 'K' {
-			binary.BigEndian.PutUint32(body, binary.BigEndian.Uint32(body)+1)
-		}
-		if _, err := client.Write(append(head[:5:5], body...)); err != nil {
-			return err
+		if _, err := client.Write(m); err != nil {
+			return
 		}
 	}
 }
@@ -279,13 +312,13 @@ func TestPreflightOfOtherVersions(t *testing.T) {
 		find  string
 		fatal bool
 	}{
-		{"version 9.6", serverFacts{Version: 90600, Release: "9.6.24"}, nil, "the server is version 9.6.24", true},
-		{"standby 15", serverFacts{Version: 150000, Release: "15.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby of version 15.1", true},
-		{"standby 16", serverFacts{Version: 160000, Release: "16.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby, and the publication dbz_publication does not exist", true},
-		{"standby without feedback", serverFacts{Version: 160000, WALLevel: "logical", Standby: true}, nil, "a standby with hot_standby_feedback off", false},
-		{"failover 17", serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "synchronized_standby_slots is empty", false},
-		{"failover 16", serverFacts{Version: 160000, Release: "16.1", WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "slot.failover is set, and the server is version 16.1", false},
-		{"managed", serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, User: "u", Managed: true}, nil, "the user u may not replicate", true},
+		{"version 9.6", serverFacts{ConnLimit: -1, Version: 90600, Release: "9.6.24"}, nil, "the server is version 9.6.24", true},
+		{"standby 15", serverFacts{ConnLimit: -1, Version: 150000, Release: "15.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby of version 15.1", true},
+		{"standby 16", serverFacts{ConnLimit: -1, Version: 160000, Release: "16.1", WALLevel: "logical", Standby: true}, nil, "the server is a standby, and the publication dbz_publication does not exist", true},
+		{"standby without feedback", serverFacts{ConnLimit: -1, Version: 160000, WALLevel: "logical", Standby: true}, nil, "a standby with hot_standby_feedback off", false},
+		{"failover 17", serverFacts{ConnLimit: -1, Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "synchronized_standby_slots is empty", false},
+		{"failover 16", serverFacts{ConnLimit: -1, Version: 160000, Release: "16.1", WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "slot.failover is set, and the server is version 16.1", false},
+		{"managed", serverFacts{ConnLimit: -1, Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, User: "u", Managed: true}, nil, "the user u may not replicate", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &flight{s: mustParse(t, tc.pairs...), server: tc.facts}
@@ -301,7 +334,7 @@ func TestPreflightOfOtherVersions(t *testing.T) {
 			}
 		})
 	}
-	p := &flight{s: mustParse(t, "slot.failover", "true"), server: serverFacts{Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, Replication: true, StandbyWait: "a"}}
+	p := &flight{s: mustParse(t, "slot.failover", "true"), server: serverFacts{ConnLimit: -1, Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, Replication: true, StandbyWait: "a"}}
 	p.checkServer()
 	p.checkSlot()
 	if len(p.findings) > 0 {
@@ -327,7 +360,7 @@ func TestPreflightQueriesOfOlderServers(t *testing.T) {
 	srv.MustExec(t, g.db, g.fill(owned+"CREATE TABLE a (id int, v text, PRIMARY KEY (id) INCLUDE (v)); CREATE PUBLICATION pub FOR TABLE a"))
 	conn := connectTo(t, srv.URL(g.db))
 	for _, version := range []int{100000, 110000, 120000, 130000, 140000, 150000} {
-		p := &flight{s: g.settings(t), server: serverFacts{Version: version}}
+		p := &flight{s: g.settings(t), server: serverFacts{ConnLimit: -1, Version: version}}
 		if err := p.lookPublication(t.Context(), conn); err != nil {
 			t.Fatalf("version %d: %v", version, err)
 		}

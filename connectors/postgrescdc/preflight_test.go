@@ -148,6 +148,8 @@ var provocations = []provoked{
 	{name: "read a column", setup: "CREATE TABLE a (id int PRIMARY KEY, v text, hidden text); GRANT SELECT (id) ON a TO @role", pairs: []string{"column.exclude.list", "public.a.hidden"}, find: "may not read public.a", fatal: true},
 	{name: "no key", setup: owned + "CREATE TABLE a (id int, v text); ALTER TABLE a REPLICA IDENTITY FULL", find: "tables have no key: public.a"},
 	{name: "sender timeout", setup: "ALTER ROLE @role SET wal_sender_timeout = '5s'", find: "wal_sender_timeout is 5s, and status.update.interval.ms 10s"},
+	{name: "connection limit", attributes: "REPLICATION CONNECTION LIMIT 2", find: "may have 2 connections", fatal: true},
+	{name: "one connection", attributes: "REPLICATION CONNECTION LIMIT 1", find: "may have 1 connections", fatal: true},
 	{name: "slot of another plugin", setup: "SELECT pg_create_logical_replication_slot('@slot', 'test_decoding')", find: "is a logical slot of plugin test_decoding", fatal: true},
 	{name: "physical slot", setup: "SELECT pg_create_physical_replication_slot('@slot')", find: "is a physical slot", fatal: true},
 
