@@ -97,6 +97,19 @@ func TestRegistryIsAskedOnceForASchema(t *testing.T) {
 	}
 }
 
+func TestOneSubjectOfManyTopicsIsRegisteredOnce(t *testing.T) {
+	r := newMemoryRegistry()
+	c := mustConverter(t, r, map[string]string{"value.subject.name.strategy": "RecordNameStrategy"})
+	for _, topic := range []string{"a", "b", "c"} {
+		if _, _, err := c.FromConnect(nil, topic, user, aUser(1, "x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.calls["register"] != 1 {
+		t.Errorf("registered %d times", r.calls["register"])
+	}
+}
+
 func TestSubjects(t *testing.T) {
 	cases := []struct {
 		name, strategy string

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/connectd/connectd/connect"
 	schema "github.com/connectd/connectd/connect/avro"
 	"github.com/connectd/connectd/connect/convert"
 )
@@ -110,6 +111,35 @@ func TestResolution(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzResolve reads any bytes of one schema as another: it must end in a value that can
+// be written under the reader's schema, or in an error.
+func FuzzResolve(f *testing.F) {
+	for _, c := range resolutions {
+		f.Add(c.writer, c.reader, []byte{2, 2, 'x', 2, 0, 0, 0, 0, 0, 0, 0, 0})
+	}
+	for _, c := range hostile {
+		f.Add(around(c.text), none, c.data)
+	}
+	f.Fuzz(func(t *testing.T, writer, reader string, data []byte) {
+		w, err := schema.Parse(writer)
+		if err != nil {
+			return
+		}
+		r, err := schema.Parse(reader)
+		if err != nil {
+			return
+		}
+		to, v, err := read(w, r, data)
+		if err != nil || to == nil {
+			return
+		}
+		if err := connect.Check(to, v); err != nil {
+			t.Fatalf("the value does not fit its schema: %v", err)
+		}
+		writeAgain(t, DefaultDataOptions(), r, to, v)
+	})
 }
 
 func parseLax(t *testing.T, text string) *schema.Schema {

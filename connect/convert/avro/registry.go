@@ -42,6 +42,15 @@ func FetchSchema(ctx context.Context, r Registry, subject string, version int) (
 	return s, id, number, err
 }
 
+// fetchID returns a schema by its id as a tree, with all that it refers to.
+func fetchID(ctx context.Context, r Registry, id int) (*schema.Schema, error) {
+	text, refs, err := r.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return parseRegistered(ctx, r, text, refs)
+}
+
 // parseRegistered reads a text that is registered already: defaults that do not fit
 // are left alone, as the original does.
 func parseRegistered(ctx context.Context, r Registry, text string, refs []schema.Reference) (*schema.Schema, error) {

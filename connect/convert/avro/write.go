@@ -27,8 +27,8 @@ type writing struct {
 }
 
 type targetKey struct {
-	topic string
-	hash  uint64
+	subject string
+	hash    uint64
 }
 
 // target is what the registry said about a schema.
@@ -107,17 +107,25 @@ func (c *Converter) makeWriting(key writeKey) (*writing, error) {
 	return w, nil
 }
 
-// findTarget asks the registry once for schemas that are equal.
+// findTarget asks the registry once for a subject and schemas that are equal.
 func (c *Converter) findTarget(key writeKey) (*target, error) {
-	k := targetKey{topic: key.topic}
+	own, err := c.data.FromConnect(key.schema)
+	if err != nil {
+		return &target{err: err, until: c.validity(err, false)}, nil
+	}
+	subject, err := c.subject(key.topic, own)
+	if err != nil {
+		return &target{err: err, until: c.validity(err, false)}, nil
+	}
+	k := targetKey{subject: subject}
 	if key.schema != nil {
 		k.hash = key.schema.Hash()
 	}
 	if t, ok := c.targets.get(k); ok && t.of.Equal(key.schema) && !c.expired(t.until) {
 		return t, nil
 	}
-	t := &target{of: key.schema}
-	t.err = c.ask(func(ctx context.Context) error { return c.aim(ctx, t, key.topic) })
+	t := &target{of: key.schema, avro: own}
+	t.err = c.ask(func(ctx context.Context) error { return c.aim(ctx, t, subject, own) })
 	if connect.IsRetriable(t.err) {
 		return nil, t.err
 	}
@@ -127,16 +135,7 @@ func (c *Converter) findTarget(key writeKey) (*target, error) {
 }
 
 // aim finds the Avro schema under which values are written, and its id.
-func (c *Converter) aim(ctx context.Context, t *target, topic string) error {
-	own, err := c.data.FromConnect(t.of)
-	if err != nil {
-		return err
-	}
-	t.avro = own
-	subject, err := c.subject(topic, own)
-	if err != nil {
-		return err
-	}
+func (c *Converter) aim(ctx context.Context, t *target, subject string, own *schema.Schema) (err error) {
 	switch {
 	case c.autoRegister:
 		if t.id, err = c.registry.Register(ctx, subject, own.String(), nil, c.normalize); err != nil {
@@ -144,11 +143,7 @@ func (c *Converter) aim(ctx context.Context, t *target, topic string) error {
 		}
 		return nil
 	case c.useID >= 0:
-		text, refs, err := c.registry.ByID(ctx, c.useID)
-		if err == nil {
-			t.avro, err = parseRegistered(ctx, c.registry, text, refs)
-		}
-		if err != nil {
+		if t.avro, err = fetchID(ctx, c.registry, c.useID); err != nil {
 			return javaErrorf("Error retrieving schema ID %d: %w", c.useID, err)
 		}
 		t.id = c.useID
