@@ -35,7 +35,8 @@ type Incompatibility struct {
 // CanRead returns why data of the writer's schema cannot be read with the reader's, and
 // nothing if it can. Rules, order, paths and details are those of Java's
 // SchemaCompatibility of Avro 1.12. An error is returned where Java throws: a reader's
-// field that matches several of the writer's fields.
+// field that matches several of the writer's fields. Beyond it, schemas that are far too
+// large to be compared are an error.
 func CanRead(reader, writer *Schema) ([]Incompatibility, error) {
 	c := comparison{known: map[schemaPair]*verdict{}}
 	v := c.compare("", reader, writer)
@@ -65,6 +66,10 @@ func (i Incompatibility) description(reader, writer string) string {
 	return "The field '" + i.Detail + "' at " + at + " in the " + reader + " schema has no default value and is missing in the " + writer + " schema"
 }
 
+// maxPairs bounds a comparison: unions of thousands of records with each other would take
+// all memory.
+const maxPairs = 1 << 18
+
 type schemaPair struct{ reader, writer *Schema }
 
 // verdict is what is known of a pair. While a pair is being compared it counts as
@@ -81,6 +86,10 @@ func (c *comparison) compare(token string, reader, writer *Schema) *verdict {
 	pair := schemaPair{reader, writer}
 	if v := c.known[pair]; v != nil {
 		return v
+	}
+	if len(c.known) >= maxPairs {
+		c.err = fmt.Errorf("more than %d pairs of types to compare", maxPairs)
+		return &verdict{}
 	}
 	c.known[pair] = &verdict{}
 	c.path = append(c.path, token)
@@ -133,8 +142,8 @@ func (c *comparison) calculate(reader, writer *Schema) []Incompatibility {
 	return nil
 }
 
-// unions also returns what is wrong with the branch, which the original leaves at the
-// missing branch itself.
+// unions names the writer's branches that the reader has nothing for; what is wrong with
+// its nearest branch stays unsaid.
 func (c *comparison) unions(reader, writer *Schema) (found []Incompatibility) {
 	for i, branch := range writer.Union {
 		if len(c.compare(strconv.Itoa(i), reader, branch).found) > 0 {
@@ -196,13 +205,17 @@ func (c *comparison) names(reader, writer *Schema) []Incompatibility {
 }
 
 func (c *comparison) symbols(reader, writer *Schema) []Incompatibility {
+	known := make(map[string]bool, len(reader.Symbols))
+	for _, symbol := range reader.Symbols {
+		known[symbol] = true
+	}
 	var missing []string
 	for _, symbol := range writer.Symbols {
-		if !slices.Contains(reader.Symbols, symbol) {
+		if !known[symbol] {
 			missing = append(missing, symbol)
 		}
 	}
-	if len(missing) == 0 || reader.Default != nil && slices.Contains(reader.Symbols, reader.Default.Text) {
+	if len(missing) == 0 || reader.Default != nil && known[reader.Default.Text] {
 		return nil
 	}
 	slices.Sort(missing)
@@ -210,14 +223,18 @@ func (c *comparison) symbols(reader, writer *Schema) []Incompatibility {
 }
 
 func (c *comparison) fields(reader, writer *Schema) (found []Incompatibility) {
+	written := make(map[string]*Field, len(writer.Fields))
+	for i := range writer.Fields {
+		written[writer.Fields[i].Name] = &writer.Fields[i]
+	}
 	c.path = append(c.path, "fields", "")
 	for i := range reader.Fields {
 		f := &reader.Fields[i]
 		c.path[len(c.path)-1] = strconv.Itoa(i)
-		written := c.written(f, writer)
+		source := c.source(f, writer, written)
 		switch {
-		case written != nil:
-			found = append(found, c.compare("type", f.Schema, written.Schema).found...)
+		case source != nil:
+			found = append(found, c.compare("type", f.Schema, source.Schema).found...)
 		case f.Default != nil:
 		case f.Schema.Type == Enum && f.Schema.Default != nil:
 			found = append(found, c.compare("type", f.Schema, writer).found...)
@@ -229,11 +246,11 @@ func (c *comparison) fields(reader, writer *Schema) (found []Incompatibility) {
 	return found
 }
 
-// written finds the writer's field for a reader's field, by its name and its aliases.
-func (c *comparison) written(f *Field, writer *Schema) *Field {
-	found := writer.Field(f.Name)
+// source finds the writer's field for a reader's field, by its name and its aliases.
+func (c *comparison) source(f *Field, writer *Schema, written map[string]*Field) *Field {
+	found := written[f.Name]
 	for _, alias := range f.Aliases {
-		other := writer.Field(alias)
+		other := written[alias]
 		if other == nil || other == found {
 			continue
 		}

@@ -58,13 +58,13 @@ func sameSet(a, b []string) bool {
 }
 
 func sameProps(a, b []Prop) bool {
-	if len(a) != len(b) {
-		return false
+	return len(a) == len(b) && equalMembers(membersOf(a), membersOf(b))
+}
+
+func membersOf(props []Prop) []Member {
+	members := make([]Member, len(props))
+	for i, p := range props {
+		members[i] = Member(p)
 	}
-	for _, p := range a {
-		if !p.Value.Equal(findProp(b, p.Name)) {
-			return false
-		}
-	}
-	return true
+	return members
 }

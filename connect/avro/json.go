@@ -110,6 +110,7 @@ func readArray(d *json.Decoder, depth int) (*JSON, error) {
 
 func readObject(d *json.Decoder, depth int) (*JSON, error) {
 	v := &JSON{Kind: JSONObject}
+	places := map[string]int{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
@@ -120,22 +121,16 @@ func readObject(d *json.Decoder, depth int) (*JSON, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.set(name, e)
+		// A member that comes twice keeps its place and takes the later value, as in Jackson.
+		if at, twice := places[name]; twice {
+			v.Members[at].Value = e
+			continue
+		}
+		places[name] = len(v.Members)
+		v.Members = append(v.Members, Member{name, e})
 	}
 	_, err := d.Token()
 	return v, err
-}
-
-// set keeps the place of a member that comes twice and takes the later value, as
-// Jackson does.
-func (v *JSON) set(name string, e *JSON) {
-	for i := range v.Members {
-		if v.Members[i].Name == name {
-			v.Members[i].Value = e
-			return
-		}
-	}
-	v.Members = append(v.Members, Member{name, e})
 }
 
 // Get returns a member of an object, and nil if there is none; nil-safe.
@@ -174,9 +169,21 @@ func (v *JSON) Equal(o *JSON) bool {
 			return false
 		}
 	}
-	for _, m := range v.Members {
-		other := o.Get(m.Name)
-		if other == nil || !m.Value.Equal(other) {
+	return equalMembers(v.Members, o.Members)
+}
+
+// equalMembers compares members in any order; both lists are of one length.
+func equalMembers(a, b []Member) bool {
+	places := make(map[string]*JSON, len(b))
+	for i := range a {
+		if a[i].Name != b[i].Name {
+			places[b[i].Name] = b[i].Value
+		} else if !a[i].Value.Equal(b[i].Value) {
+			return false
+		}
+	}
+	for i := range a {
+		if other := places[a[i].Name]; a[i].Name != b[i].Name && (other == nil || !a[i].Value.Equal(other)) {
 			return false
 		}
 	}

@@ -54,6 +54,7 @@ type KafkaStore struct {
 	seen    bool          // its records were applied
 
 	cancel  context.CancelFunc
+	done    chan struct{}
 	wg      sync.WaitGroup
 	closing sync.Once
 }
@@ -71,7 +72,7 @@ func NewKafkaStore(o KafkaOptions) *KafkaStore {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &KafkaStore{o: o, partition: kafka.TopicPartition{Topic: o.Topic}, moved: make(chan struct{})}
+	return &KafkaStore{o: o, partition: kafka.TopicPartition{Topic: o.Topic}, moved: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Open implements Store. It takes the right to write over, which ends what a predecessor
@@ -131,6 +132,7 @@ func (k *KafkaStore) ensure(ctx context.Context) error {
 // Close implements Store.
 func (k *KafkaStore) Close() error {
 	k.closing.Do(func() {
+		close(k.done)
 		if k.cancel != nil {
 			k.cancel()
 		}
@@ -208,6 +210,8 @@ func tokenOf(r *kafka.Record) string {
 	return ""
 }
 
+var errClosed = errors.New("the registry's log is closed")
+
 // Sync implements Store.
 func (k *KafkaStore) Sync(ctx context.Context) error {
 	ends, err := k.o.Cluster.ListOffsets(ctx, k.o.Topic, []int32{0}, kafka.Latest, kafka.ReadCommitted)
@@ -228,6 +232,8 @@ func (k *KafkaStore) reach(ctx context.Context, end int64) error {
 		}
 		select {
 		case <-moved:
+		case <-k.done:
+			return errClosed
 		case <-ctx.Done():
 			return fmt.Errorf("read %s up to %d, now at %d: %w", k.o.Topic, end, reached, context.Cause(ctx))
 		}
@@ -243,6 +249,9 @@ func (k *KafkaStore) Write(ctx context.Context, decide func() ([]Record, error))
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	defer k.expect("")
+	if k.isClosed() {
+		return errClosed
+	}
 	for {
 		token := rand.Text()
 		k.expect(token)
@@ -271,6 +280,15 @@ func (k *KafkaStore) recover(ctx context.Context) error {
 		if !errors.Is(err, kafka.ErrFenced) {
 			return err
 		}
+	}
+}
+
+func (k *KafkaStore) isClosed() bool {
+	select {
+	case <-k.done:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -42,13 +42,16 @@ const (
 
 var modes = []string{modeReadWrite, modeReadOnly, modeReadOnlyOverride, modeImport}
 
-// settingsOf takes the known members of a stored configuration.
+// settingsOf takes the known members of a stored configuration; a level that is none
+// is left open.
 func settingsOf(v *avro.JSON) settings {
 	var c settings
 	for _, name := range settingNames {
-		if value := presentOf(v.Get(name)); value != nil {
-			c = append(c, member(name, value))
+		value := presentOf(v.Get(name))
+		if value == nil || name == levelSetting && !slices.Contains(levels, strings.ToUpper(textOf(value))) {
+			continue
 		}
+		c = append(c, member(name, value))
 	}
 	return c
 }
