@@ -178,9 +178,9 @@ func (b *byTable) eventSchema(s *connect.Schema, topic string) (*routedEvent, er
 // build builds a schema, or finds the one that another table of the same form has
 // led to: what comes behind then sees one schema, not one for each table.
 func (b *byTable) build(builder *connect.Builder) (*connect.Schema, error) {
-	s, err := builder.Build()
+	s, err := buildSchema(builder, routePurpose)
 	if err != nil {
-		return nil, connect.DataErrorf("%s: %w", routePurpose, err)
+		return nil, err
 	}
 	for _, known := range b.shared {
 		if known.Equal(s) {

@@ -34,7 +34,7 @@ func byTableKeys(cacheKey, keyField string) []connect.ConfigKey {
 	return []connect.ConfigKey{
 		{Name: "topic.regex", Type: text, Required: true, Check: connect.All(connect.NonEmpty, connect.IsRegex), Importance: connect.ImportanceLow,
 			Doc: "Regular expression that the whole topic must match; others are left alone."},
-		{Name: "topic.replacement", Type: text, Required: true, Importance: connect.ImportanceLow,
+		{Name: "topic.replacement", Type: text, Required: true, Check: connect.NonEmpty, Importance: connect.ImportanceLow,
 			Doc: "The new topic: $1 or ${name} stands for a group."},
 		{Name: "key.enforce.uniqueness", Type: connect.TypeConfigBoolean, Default: "true", Importance: connect.ImportanceLow,
 			Doc: "Whether a field with the name of the table is added to the key."},

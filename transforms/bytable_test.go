@@ -30,7 +30,7 @@ func TestByTable(t *testing.T) {
 		{"no part of the topic", props{"key.field.regex": `x(.*)`, "key.field.replacement": `$1`}, `srv.public.users_all {"id":1,"note":"k","__dbz__physicalTableIdentifier":"srv.public.users_7"}`},
 		{"not in the key", props{"key.enforce.uniqueness": "false"}, `srv.public.users_all {"id":1,"note":"k"}`},
 		{"no match", props{"topic.regex": "x(.*)"}, `srv.public.users_7 {"id":1,"note":"k"}`},
-		{"no topic left", props{"topic.replacement": ""}, `srv.public.users_7 {"id":1,"note":"k"}`},
+		{"no topic left", props{"topic.regex": "(x*)srv.*", "topic.replacement": "$1"}, `srv.public.users_7 {"id":1,"note":"k"}`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

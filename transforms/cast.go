@@ -175,16 +175,7 @@ func (t *cast) plan(s *connect.Schema) (*castPlan, error) {
 	plan, b := &castPlan{}, basics(s)
 	switch {
 	case t.whole != nil:
-		b = connect.NewSchema(t.whole.Type()).Doc(s.Doc())
-		if connect.KindOf(s) == connect.KindOf(connect.NewSchema(s.Type()).MustBuild()) {
-			b.Name(s.Name())
-		}
-		if version, ok := s.Version(); ok {
-			b.Version(version)
-		}
-		for _, p := range s.Params() {
-			b.Param(p.Key, p.Value)
-		}
+		b = wholeSchema(s, t.whole.Type())
 		if err := castDefault(b, s, t.whole.Type()); err != nil {
 			return nil, err
 		}
@@ -203,10 +194,25 @@ func (t *cast) plan(s *connect.Schema) (*castPlan, error) {
 		b.Optional()
 	}
 	var err error
-	if plan.schema, err = b.Build(); err != nil {
-		return nil, connect.DataErrorf("%s: %w", castPurpose, err)
+	plan.schema, err = buildSchema(b, castPurpose)
+	return plan, err
+}
+
+// wholeSchema begins the schema of a whole that is cast.
+func wholeSchema(s *connect.Schema, to connect.Type) *connect.Builder {
+	b := connect.NewSchema(to).Doc(s.Doc())
+	switch s.Name() {
+	case connect.DateName, connect.TimeName, connect.TimestampName, connect.DecimalName:
+		return b
 	}
-	return plan, nil
+	b.Name(s.Name())
+	if version, ok := s.Version(); ok {
+		b.Version(version)
+	}
+	for _, p := range s.Params() {
+		b.Param(p.Key, p.Value)
+	}
+	return b
 }
 
 // field adds a field to the new schema and returns what it is cast to.
@@ -228,9 +234,9 @@ func (t *cast) field(b *connect.Builder, f *connect.Field) (*connect.Schema, err
 	if err := castDefault(schema, f.Schema, to.Type()); err != nil {
 		return nil, err
 	}
-	built, err := schema.Build()
+	built, err := buildSchema(schema, castPurpose)
 	if err != nil {
-		return nil, connect.DataErrorf("%s: %w", castPurpose, err)
+		return nil, err
 	}
 	b.Field(f.Name, built)
 	return to, nil

@@ -91,7 +91,7 @@ func (e *extractField) fields(s *connect.Schema) ([]*connect.Field, error) {
 		return nil, err
 	}
 	if fields == nil {
-		return nil, &connect.DataError{Class: "java.lang.IllegalArgumentException", Field: strings.Join(e.path, "."),
+		return nil, &connect.DataError{Class: illegalArgument, Field: strings.Join(e.path, "."),
 			Err: fmt.Errorf("unknown field: %s", strings.Join(e.path, "."))}
 	}
 	e.known.put(s, fields)

@@ -153,9 +153,9 @@ func (f *flatten) plan(s *connect.Schema) (*flatPlan, error) {
 	if err := f.level(b, root, s, "", s.Optional()); err != nil {
 		return nil, err
 	}
-	schema, err := b.Build()
+	schema, err := buildSchema(b, "flatten")
 	if err != nil {
-		return nil, connect.DataErrorf("flatten: %w", err)
+		return nil, err
 	}
 	return &flatPlan{schema, root}, nil
 }
@@ -182,9 +182,9 @@ func (f *flatten) level(b *connect.Builder, to *flatLevel, s *connect.Schema, pr
 			if optional {
 				leaf.Optional()
 			}
-			made, err := leaf.Build()
+			made, err := buildSchema(leaf, "flatten")
 			if err != nil {
-				return connect.DataErrorf("flatten: %w", err)
+				return err
 			}
 			b.Field(name, made)
 			to.leaves++

@@ -165,11 +165,7 @@ func (f *insertField) schema(s *connect.Schema) (*connect.Schema, error) {
 	for _, in := range f.fields {
 		b.Field(in.name, in.schema)
 	}
-	out, err := b.Build()
-	if err != nil {
-		return nil, connect.DataErrorf("insert field: %w", err)
-	}
-	return out, nil
+	return buildSchema(b, "insert field")
 }
 
 func (f *insertField) value(in *insertion, r *connect.Record, typed bool) (connect.Value, error) {

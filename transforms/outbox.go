@@ -10,9 +10,6 @@ import (
 	"github.com/connectd/connectd/connect"
 )
 
-// illegalState is what the original throws at an event that must not be.
-const illegalState = "java.lang.IllegalStateException"
-
 // outbox is EventRouter as of Debezium 3.7, without its tracing. What it does to the
 // records of one schema is worked out once.
 type outbox struct {

@@ -149,6 +149,9 @@ func (j *outboxJSON) inferStruct(name string, members []connect.MapEntry) (*conn
 	b := connect.NewStruct(name).Optional()
 	for _, e := range members {
 		inner := string(e.Key.Bytes())
+		if inner == "" {
+			return nil, fmt.Errorf("%s: a member without a name", name)
+		}
 		if name != "" {
 			inner = name + "." + inner
 		}

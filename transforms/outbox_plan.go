@@ -97,7 +97,11 @@ func columnOf(row *connect.Schema, name string) (column, bool) {
 }
 
 func absentColumn(what, name string) error {
-	return &connect.DataError{Field: name, Err: fmt.Errorf("route outbox event: unable to find %s field %s in event", what, name)}
+	err := &connect.DataError{Field: name, Err: fmt.Errorf("route outbox event: unable to find %s field %s in event", what, name)}
+	if what == "payload" || what == "timestamp" {
+		err.Class = connectException
+	}
+	return err
 }
 
 // timestampOf is the time of the column, if one is configured and set, or that at
@@ -109,6 +113,9 @@ func (p *outboxPlan) timestampOf(event, row *connect.Struct) (int64, error) {
 		}
 		return connect.NoTimestamp, nil
 	}
+	if at := p.timestamp.of(row); !at.IsInt() && at.Kind() != connect.KindTimestamp {
+		return 0, connect.DataErrorf("route outbox event: field %s is not an int64, but %s", p.timestamp.name, at.Kind())
+	}
 	at := p.timestamp.of(row).Int()
 	switch p.timestamp.schema.Name() {
 	case "io.debezium.time.Timestamp", connect.TimestampName:
@@ -118,7 +125,8 @@ func (p *outboxPlan) timestampOf(event, row *connect.Struct) (int64, error) {
 	case "io.debezium.time.NanoTimestamp":
 		return at / 1_000_000, nil
 	}
-	return 0, connect.DataErrorf("route outbox event: unsupported field type %s for event timestamp %s", p.timestamp.schema, p.timestamp.name)
+	return 0, &connect.DataError{Class: connectException, Field: p.timestamp.name,
+		Err: fmt.Errorf("route outbox event: unsupported field type %s for event timestamp %s", p.timestamp.schema, p.timestamp.name)}
 }
 
 // noVersion stands for a value schema without a version.
@@ -175,11 +183,7 @@ func (p *outboxPlan) valueSchema(payload *connect.Schema, routed string, version
 	for i := range p.fields {
 		b.Field(p.fields[i].alias, p.fields[i].schema)
 	}
-	s, err := b.Build()
-	if err != nil {
-		return nil, connect.DataErrorf("route outbox event: %w", err)
-	}
-	return s, nil
+	return buildSchema(b, "route outbox event")
 }
 
 // valueName puts the routed name before the last part of the name of the row.

@@ -65,13 +65,14 @@ func TestOutboxMessages(t *testing.T) {
 			order + `"{\"a\":1}" STRING io.debezium.data.Json h="x" id="u-1" type="OrderCreated"`},
 		{"absent column ignored", props{"table.fields.additional.placement": "nope:envelope,type:envelope", "table.field.additional.missing": "ignore"},
 			order + `{"payload":"{\"a\":1}","type":"OrderCreated"} STRUCT srv.public.outbox.order.Value h="x" id="u-1"`},
+		{"timestamp without a meaning", props{"table.field.event.timestamp": "shard"}, `error: route outbox event: unsupported field type INT32 for event timestamp shard`},
 		{"absent column", props{"table.fields.additional.placement": "nope:header"}, `error: route outbox event: unable to find additional field nope in event`},
 		{"absent payload", props{"table.field.event.payload": "body"}, `error: route outbox event: unable to find payload field body in event`},
 		{"absent id", props{"table.field.event.id": "uuid"}, `error: route outbox event: unable to find event-id field uuid in event`},
 		{"route by no text", props{"route.by.field": "shard"}, `error: route outbox event: field shard is not a string, but int32`},
 		{"empty topic", props{"route.topic.replacement": ""}, `error: route outbox event: the replacement makes an empty topic of "order"`},
 		{"partition of a text", props{"table.fields.additional.placement": "type:partition"}, `error: route outbox event: field type is not an int32, but string`},
-		{"timestamp of a text", props{"table.field.event.timestamp": "type"}, `error: route outbox event: unsupported field type STRING for event timestamp type`},
+		{"timestamp of a text", props{"table.field.event.timestamp": "type"}, `error: route outbox event: field type is not an int64, but string`},
 		{"version of a text", props{"table.field.event.schema.version": "type", "table.fields.additional.placement": "type:envelope"},
 			`error: route outbox event: field type is not an int32, but string`},
 	}
@@ -244,7 +245,7 @@ func TestOutboxJSONStaysText(t *testing.T) {
 	for in, want := range map[string]string{
 		`plain`: "it is not the text of a JSON object or array", ``: "it is not the text of a JSON object or array",
 		`{"a":`: "parse JSON", `{"a":[1,"x"]}`: "the array holds int64 and string", `{"a":[1,3000000000]}`: "the array holds int64 and int64",
-		`{"a":[null]}`: "no element with a schema", `[]`: "no schema", `{"a":99999999999999999999}`: "a number is too large",
+		`{"a":[null]}`: "no element with a schema", `[]`: "no schema", `{"":1}`: "a member without a name", `{"a":99999999999999999999}`: "a number is too large",
 		`{"a":[{"x":1},{"x":"y"}]}`: "string where there is INT32 elsewhere", `{"a":[{"x":1},{"y":2},null]}`: "null",
 	} {
 		log.Reset()

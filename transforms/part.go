@@ -3,11 +3,21 @@
 package transforms
 
 import (
+	"fmt"
+
 	"github.com/connectd/connectd/connect"
 )
 
 // smtPackage is where the original has its transforms.
 const smtPackage = "org.apache.kafka.connect.transforms."
+
+// The classes of the original's errors that are not DataException.
+const (
+	connectException       = "org.apache.kafka.connect.errors.ConnectException"
+	schemaBuilderException = "org.apache.kafka.connect.errors.SchemaBuilderException"
+	illegalArgument        = "java.lang.IllegalArgumentException"
+	illegalState           = "java.lang.IllegalStateException"
+)
 
 // part is the side of a record that a transform with $Key and $Value works on.
 type part uint8
@@ -83,6 +93,15 @@ func replaceNullKey() connect.ConfigKey {
 // without fields, required and without a default: what the original copies.
 func basics(s *connect.Schema) *connect.Builder {
 	return connect.Like(s, true).Required().Default(connect.Null())
+}
+
+// buildSchema is Build with the error that the original has for a field twice.
+func buildSchema(b *connect.Builder, purpose string) (*connect.Schema, error) {
+	s, err := b.Build()
+	if err != nil {
+		return nil, &connect.DataError{Class: schemaBuilderException, Err: fmt.Errorf("%s: %w", purpose, err)}
+	}
+	return s, nil
 }
 
 // maxSchemas bounds what a schemaCache keeps.

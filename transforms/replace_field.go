@@ -142,8 +142,8 @@ func keepFields(s *connect.Schema, choose func(name string) (string, bool)) (*ke
 		}
 	}
 	var err error
-	if kept.schema, err = b.Build(); err != nil {
-		return nil, connect.DataErrorf("choose fields: %w", err)
+	if kept.schema, err = buildSchema(b, "choose fields"); err != nil {
+		return nil, err
 	}
 	return kept, nil
 }

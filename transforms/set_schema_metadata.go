@@ -74,9 +74,5 @@ func (m *setSchemaMetadata) schema(s *connect.Schema) (*connect.Schema, error) {
 	if !m.config.IsNull("schema.version") {
 		b.Version(int32(m.config.Int("schema.version")))
 	}
-	out, err := b.Build()
-	if err != nil {
-		return nil, connect.DataErrorf("set schema metadata: %w", err)
-	}
-	return out, nil
+	return buildSchema(b, "set schema metadata")
 }

@@ -169,7 +169,7 @@ func (t *timestampConverter) plan(s *connect.Schema) (*timePlan, error) {
 		}
 		var err error
 		if plan.from, err = formOf(f.Schema); err != nil {
-			return nil, &connect.DataError{Field: f.Name, Err: err}
+			return nil, err
 		}
 		plan.at = f.Index
 		b.Field(f.Name, t.to.schema(f.Schema.Optional()))
@@ -178,8 +178,6 @@ func (t *timestampConverter) plan(s *connect.Schema) (*timePlan, error) {
 		b.Optional()
 	}
 	var err error
-	if plan.schema, err = b.Build(); err != nil {
-		return nil, connect.DataErrorf("convert timestamp: %w", err)
-	}
-	return plan, nil
+	plan.schema, err = buildSchema(b, "convert timestamp")
+	return plan, err
 }

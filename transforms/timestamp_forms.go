@@ -3,6 +3,7 @@
 package transforms
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/connectd/connectd/connect"
@@ -62,7 +63,7 @@ func formOf(s *connect.Schema) (timeForm, error) {
 	case connect.TypeInt64:
 		return formUnix, nil
 	}
-	return "", connect.DataErrorf("schema %s does not correspond to a known timestamp type format", s)
+	return "", &connect.DataError{Class: connectException, Err: fmt.Errorf("schema %s does not correspond to a known timestamp type format", s)}
 }
 
 // convert goes by way of milliseconds, as the original: what is finer is lost.
@@ -81,7 +82,11 @@ func (t *timestampConverter) convert(a *connect.Arena, v connect.Value, from tim
 	case formUnix:
 		return connect.Int64(t.unit.fromMillis(millis)), nil
 	case formDate:
-		return connect.Date(int32(floorDiv(millis, millisPerDay))), nil
+		days := floorDiv(millis, millisPerDay)
+		if days != int64(int32(days)) {
+			return v, connect.DataErrorf("convert timestamp: %d milliseconds are beyond the days that a date can hold", millis)
+		}
+		return connect.Date(int32(days)), nil
 	case formTime:
 		return connect.Time(int32(millis - floorDiv(millis, millisPerDay)*millisPerDay)), nil
 	}

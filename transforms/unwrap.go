@@ -265,10 +265,8 @@ func (u *unwrap) rowSchema(s *connect.Schema, added []eventFieldAt) (unwrapRow, 
 		b.Field(added[i].name, added[i].schema)
 	}
 	var err error
-	if out.schema, err = b.Build(); err != nil {
-		return out, connect.DataErrorf("extract new record state: %w", err)
-	}
-	return out, nil
+	out.schema, err = buildSchema(b, "extract new record state")
+	return out, err
 }
 
 // fieldOf returns a field of a struct; null if its schema has none.

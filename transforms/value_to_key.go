@@ -88,8 +88,6 @@ func (k *valueToKey) plan(s *connect.Schema) (*keyOfValue, error) {
 		plan.from = append(plan.from, f)
 	}
 	var err error
-	if plan.schema, err = b.Build(); err != nil {
-		return nil, connect.DataErrorf("make key of value: %w", err)
-	}
-	return plan, nil
+	plan.schema, err = buildSchema(b, "make key of value")
+	return plan, err
 }

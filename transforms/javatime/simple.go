@@ -104,16 +104,16 @@ func (p *part) appendNumber(dst []byte, t time.Time) []byte {
 func (p *part) value(t time.Time) int {
 	switch p.letter {
 	case 'y':
-		if t.Year() <= 0 {
-			return 1 - t.Year() // of the era before
+		if year := civilOf(t).year; year <= 0 {
+			return 1 - year // of the era before
 		}
-		return t.Year()
+		return civilOf(t).year
 	case 'M', 'L':
-		return int(t.Month())
+		return civilOf(t).month
 	case 'd':
-		return t.Day()
+		return civilOf(t).day
 	case 'D':
-		return t.YearDay()
+		return civilOf(t).yearDay
 	case 'u':
 		return (int(t.Weekday())+6)%7 + 1
 	case 'H':
@@ -136,12 +136,12 @@ func (p *part) value(t time.Time) int {
 func (p *part) name(t time.Time) string {
 	switch p.letter {
 	case 'G':
-		if t.Year() <= 0 {
+		if civilOf(t).year <= 0 {
 			return "BC"
 		}
 		return "AD"
 	case 'M', 'L':
-		return shortened(t.Month().String(), p.width)
+		return shortened(time.Month(civilOf(t).month).String(), p.width)
 	case 'E':
 		return shortened(t.Weekday().String(), p.width)
 	case 'a':

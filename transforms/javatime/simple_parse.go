@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // simpleFields is what a text says. What it does not say is that of 1970-01-01.
@@ -46,8 +45,8 @@ func (v *simpleFields) unixMilli() int64 {
 	if v.bc {
 		v.year = 1 - v.year
 	}
-	t := time.Date(v.year, time.Month(v.month), v.day, v.hour, v.minute, v.second, 0, time.UTC)
-	return t.UnixMilli() + int64(v.millis) - int64(v.offset)*1000
+	seconds := dateOf(v.year, v.month, v.day)*daySeconds + int64(v.hour)*3600 + int64(v.minute)*60 + int64(v.second) - int64(v.offset)
+	return seconds*1000 + int64(v.millis)
 }
 
 // readSimple reads one part from the front of s and returns the bytes it takes.

@@ -38,6 +38,9 @@ func TestSimpleAppend(t *testing.T) {
 	if got := string(f.Append(nil, at("0000-01-01T00:00:00Z"))); got != "BC 1 24 12 AM" {
 		t.Error(got)
 	}
+	if back, err := f.Parse("BC 1 24 12 AM"); err != nil || back != -62167392000000 {
+		t.Error(back, err)
+	}
 }
 
 func TestSimpleParse(t *testing.T) {
@@ -61,7 +64,6 @@ func TestSimpleParse(t *testing.T) {
 		{"yyyy KK:mm a", "2024 00:04 PM", "2024-01-01T12:04:00Z"},
 		{"yyyy kk", "2024 24", "2024-01-01T00:00:00Z"},
 		{"yyyy D", "2024 65", "2024-03-05T00:00:00Z"},
-		{"y G", "1 BC", "0000-01-01T00:00:00Z"},
 		{"ss.SSSSSS", "1.678901", "1970-01-01T00:11:19.901Z"},
 	}
 	for _, c := range cases {
@@ -73,6 +75,39 @@ func TestSimpleParse(t *testing.T) {
 		if err != nil || got != at(c.want) {
 			t.Errorf("%s as %s: %s, %v; want %s", c.text, c.pattern, time.UnixMilli(got).UTC().Format(time.RFC3339Nano), err, c.want)
 		}
+	}
+}
+
+// TestJulian: before 1582-10-15 the days are those of the Julian calendar, as in Java.
+func TestJulian(t *testing.T) {
+	f, err := CompileSimple("yyyy-MM-dd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int64{
+		"1582-10-15": -12219292800000, "1582-10-04": -12219379200000, "0001-01-01": -62135769600000, "0024-01-01": -61410009600000, "-5-01-01": -62325158400000,
+	} {
+		got, err := f.Parse(text)
+		if err != nil || got != want {
+			t.Errorf("%s is %d, want %d (%v)", text, got, want, err)
+		}
+		if back := string(f.Append(nil, want)); back != text && text[0] != '-' {
+			t.Errorf("%d is %s, want %s", want, back, text)
+		}
+	}
+	last := civil{}
+	for days := int64(cutover - 800_000); days < cutover+1000; days++ {
+		c := civilOf(time.Unix(days*daySeconds, 0).UTC())
+		if back := dateOf(c.year, c.month, c.day); back != days {
+			t.Fatalf("day %d is %v, which is day %d", days, c, back)
+		}
+		if c.year == last.year && c.month == last.month && c.day <= last.day || c.yearDay != last.yearDay+1 && c.yearDay != 1 && days > cutover+1 {
+			t.Fatalf("day %d is %v, the day before %v", days, c, last)
+		}
+		last = c
+	}
+	if got := dateOf(1500, 14, 29); got != dateOf(1501, 3, 1) {
+		t.Errorf("the 29th of the month 14 is day %d", got)
 	}
 }
 
