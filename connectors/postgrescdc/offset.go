@@ -194,7 +194,7 @@ func (p place) offset() connect.Value {
 	}
 	text(memberSystem, p.system)
 	number(memberTimeline, p.timeline)
-	if p.snapshot != nil {
+	if p.snapshot != nil && len(p.snapshot.tables) > 0 {
 		text(memberTables, p.snapshot.text())
 	}
 	return connect.Map(m)
@@ -333,12 +333,16 @@ func (p *place) readSnapshot(o *offsetMembers) {
 }
 
 // takeOver makes a place of what Debezium stores: it starts the stream at the newest
-// commit and is behind the change at lsn, which it finds by equality.
+// commit, or else at the change, and is behind the change at lsn, which it finds by
+// equality in the transaction txID.
 func (p *place) takeOver() {
-	if p.snapshot != nil || p.change == changeCommit || p.lastCommit == 0 {
-		p.end = p.lsn
+	p.end = p.lsn
+	if p.snapshot != nil || p.change == changeCommit || p.change == changeNone {
 		return
 	}
-	p.end, p.foreign = p.lastCommit, true
+	if p.lastCommit != 0 {
+		p.end = p.lastCommit
+	}
+	p.foreign = true
 	p.events = max(p.events, 1)
 }

@@ -134,7 +134,7 @@ func (s *settings) slotFits(slot *slotState, start lsn) error {
 		return gap("check offset: the replication slot %q is lost (%s): the server has removed the log that it needs; see max_slot_wal_keep_size",
 			name, strings.TrimSpace(slot.Status+" "+slot.Invalidation))
 	case start < lsn(slot.Confirmed):
-		return gap("check offset: the replication slot %q stands at %s, which is behind the stored offset %s: it was moved or created anew", name, lsn(slot.Confirmed), start)
+		return gap("check offset: the replication slot %q stands at %s, beyond the stored offset %s: it was moved or created anew", name, lsn(slot.Confirmed), start)
 	}
 	return s.usable(slot)
 }

@@ -320,8 +320,8 @@ func (st *stream) leave() {
 		if err != nil {
 			return
 		}
-		if _, ok := msg.(*pgproto3.CopyData); !ok {
-			return
+		if _, ok := msg.(*pgproto3.CommandComplete); ok {
+			return // the server has let go of the slot
 		}
 	}
 }

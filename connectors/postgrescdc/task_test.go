@@ -33,7 +33,11 @@ type world struct {
 // the test.
 func newWorld(t testing.TB, ddl string, props map[string]string) *world {
 	t.Helper()
-	srv := pgtest.Shared(t)
+	return worldOn(t, pgtest.Shared(t), ddl, props)
+}
+
+func worldOn(t testing.TB, srv *pgtest.Server, ddl string, props map[string]string) *world {
+	t.Helper()
 	w := &world{t: t, srv: srv, db: srv.Database(t)}
 	srv.MustExec(t, w.db, ddl)
 	host, port, _ := strings.Cut(srv.Addr(), ":")
@@ -148,6 +152,18 @@ func (r *taskRun) poll(d time.Duration, maxRecords int) *connect.Batch {
 	return b
 }
 
+// records polls until there are records.
+func (r *taskRun) records() *connect.Batch {
+	r.w.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if b := r.poll(patience, 100); len(b.Records) > 0 {
+			return b
+		}
+	}
+	r.w.t.Fatal("no records come")
+	return nil
+}
+
 // commit stores the position behind the first n records of a batch, or behind all of it
 // and its progress, as the engine does.
 func (r *taskRun) commit(b *connect.Batch, n int) {
@@ -164,6 +180,18 @@ func (r *taskRun) commit(b *connect.Batch, n int) {
 	for i := range n {
 		r.w.written = append(r.w.written, cloneRecord(&b.Records[i]))
 	}
+	r.store(p)
+}
+
+// commitOnly stores the position of a whole batch, and keeps no records.
+func (r *taskRun) commitOnly(b *connect.Batch) {
+	if n := len(b.Records); n > 0 {
+		r.store(r.task.Position(b, n-1))
+	}
+}
+
+func (r *taskRun) store(p connect.Position) {
+	r.w.t.Helper()
 	r.w.stored = connect.Clone(p.Offset)
 	if err := r.task.Commit(r.ctx, []connect.Position{{Partition: p.Partition, Offset: r.w.stored}}); err != nil {
 		r.w.t.Error(err)
