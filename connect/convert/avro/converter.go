@@ -35,9 +35,6 @@ const (
 	magic      = 0
 	headerSize = 5
 
-	// registryTime is how long one question to the registry may take; the original's
-	// http.read.timeout.ms, by which the client gives up earlier.
-	registryTime = time.Minute
 	// refusalTime is how long a refusal of the registry stands before it is asked again,
 	// so that a run of records that it refuses does not become a run of requests.
 	refusalTime = 5 * time.Second
@@ -60,9 +57,9 @@ func (c *Converter) Close() error {
 	return nil
 }
 
-// ask gives one question to the registry its time. Running out of it may pass.
+// ask gives a question to the registry its time. Running out of it may pass.
 func (c *Converter) ask(question func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), registryTime)
+	ctx, cancel := context.WithTimeout(context.Background(), c.registryTime)
 	defer cancel()
 	err := question(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && !connect.IsRetriable(err) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/connectd/connectd/connect"
 	schema "github.com/connectd/connectd/connect/avro"
@@ -107,6 +108,31 @@ func TestOneSubjectOfManyTopicsIsRegisteredOnce(t *testing.T) {
 	}
 	if r.calls["register"] != 1 {
 		t.Errorf("registered %d times", r.calls["register"])
+	}
+}
+
+// The name of a topic may live in memory that is used again for the next batch.
+func TestTopicsAreKeptAsTheyWere(t *testing.T) {
+	r := newMemoryRegistry()
+	c := mustConverter(t, r, nil)
+	topic := []byte("aa")
+	alias := unsafe.String(&topic[0], len(topic))
+	m, _, err := c.FromConnect(nil, alias, user, aUser(1, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.ToConnect(new(connect.Arena), alias, m); err != nil {
+		t.Fatal(err)
+	}
+	copy(topic, "bb")
+	if _, _, err := c.FromConnect(nil, "bb", user, aUser(1, "x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.ToConnect(new(connect.Arena), "bb", m); err != nil {
+		t.Fatal(err)
+	}
+	if r.calls["register"] != 2 || r.calls["byID"] != 2 {
+		t.Errorf("asked %v, want once a topic", r.calls)
 	}
 }
 

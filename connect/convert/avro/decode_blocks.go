@@ -117,7 +117,8 @@ func (s *mapStep) decode(c *cursor, out *connect.Value) error {
 // a value.
 type entriesStep struct {
 	fieldsStep
-	least int
+	key, value int // slots
+	least      int
 }
 
 func (s *entriesStep) decode(c *cursor, out *connect.Value) error {
@@ -142,7 +143,7 @@ func (s *entriesStep) decode(c *cursor, out *connect.Value) error {
 			if err := s.read(c, slots); err != nil {
 				return inElement(err, used)
 			}
-			list[used] = connect.MapEntry{Key: slots[0], Value: slots[1]}
+			list[used] = connect.MapEntry{Key: slots[s.key], Value: slots[s.value]}
 			used++
 		}
 	}

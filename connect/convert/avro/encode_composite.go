@@ -91,6 +91,7 @@ func (s *mapEncoder) encode(dst []byte, v connect.Value) ([]byte, error) {
 // entriesEncoder writes a map as an array of records of a key and a value.
 type entriesEncoder struct {
 	key, value encoder
+	valueFirst bool
 	of         *connect.Schema
 }
 
@@ -104,14 +105,29 @@ func (s *entriesEncoder) encode(dst []byte, v connect.Value) ([]byte, error) {
 	}
 	var err error
 	for i := range list {
-		if dst, err = s.key.encode(dst, list[i].Key); err != nil {
-			return dst, inElement(inField(err, "key"), i)
-		}
-		if dst, err = s.value.encode(dst, list[i].Value); err != nil {
-			return dst, inElement(inField(err, "value"), i)
+		if dst, err = s.entry(dst, &list[i]); err != nil {
+			return dst, inElement(err, i)
 		}
 	}
 	return append(dst, 0), nil
+}
+
+func (s *entriesEncoder) entry(dst []byte, e *connect.MapEntry) ([]byte, error) {
+	var err error
+	if s.valueFirst {
+		if dst, err = s.value.encode(dst, e.Value); err != nil {
+			return dst, inField(err, "value")
+		}
+	}
+	if dst, err = s.key.encode(dst, e.Key); err != nil {
+		return dst, inField(err, "key")
+	}
+	if !s.valueFirst {
+		if dst, err = s.value.encode(dst, e.Value); err != nil {
+			return dst, inField(err, "value")
+		}
+	}
+	return dst, nil
 }
 
 // branchEncoder writes a value into its branch of a union without null.

@@ -136,7 +136,11 @@ func (p *encodePlanner) fit(from *connect.Schema, b *schema.Schema) int {
 		return when(b.Type == schema.Array && isMapEntry(b.Elem), 1)
 	case connect.TypeBytes:
 		if b.Type == schema.Fixed && isFixed(from) {
-			return p.named(from.Name(), b)
+			name, ok := from.Param(fixedNameParam)
+			if !ok {
+				name = from.Name()
+			}
+			return max(p.named(name, b), 3)
 		}
 	}
 	if plainStep(from, b) == nil {
@@ -195,15 +199,16 @@ func (p *encodePlanner) plain(from *connect.Schema, to *schema.Schema, path stri
 }
 
 func (p *encodePlanner) entries(from *connect.Schema, to *schema.Schema, path string) (encoder, error) {
-	if len(to.Fields) != 2 || to.Fields[0].Name != "key" || to.Fields[1].Name != "value" {
+	k, v, ok := entryFields(to)
+	if !ok {
 		return nil, cannot(path, "the entries of a map are records of key and value, not %s", to)
 	}
-	key, err := p.step(from.Key(), to.Fields[0].Schema, path+".key")
+	key, err := p.step(from.Key(), to.Fields[k].Schema, path+".key")
 	if err != nil {
 		return nil, err
 	}
-	value, err := p.step(from.Elem(), to.Fields[1].Schema, path+".value")
-	return &entriesEncoder{key, value, from}, err
+	value, err := p.step(from.Elem(), to.Fields[v].Schema, path+".value")
+	return &entriesEncoder{key: key, value: value, valueFirst: v < k, of: from}, err
 }
 
 func (p *encodePlanner) record(from *connect.Schema, to *schema.Schema, path string) (encoder, error) {

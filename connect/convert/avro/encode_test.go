@@ -42,6 +42,10 @@ func TestWritingValues(t *testing.T) {
 	odd := connect.NewStruct("x").Field("a-b", connect.Int32Schema).MustBuild()
 	fixedUUID := `{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}`
 	uuid := connect.String("00112233-4455-6677-8899-aabbccddeeff")
+	entries := func(a, aType, b, bType string) string {
+		return fmt.Sprintf(`{"type":"array","items":{"type":"record","name":"MapEntry","namespace":"io.confluent.connect.avro","fields":[{"name":%q,"type":%q},{"name":%q,"type":%q}]}}`, a, aType, b, bType)
+	}
+	entry := connect.Map([]connect.MapEntry{{Key: connect.Int32(1), Value: connect.String("a")}})
 	cases := []struct {
 		name    string
 		options DataOptions
@@ -88,6 +92,9 @@ func TestWritingValues(t *testing.T) {
 			strct(outer, connect.Null(), connect.Map([]connect.MapEntry{{Key: connect.String("k"), Value: connect.Int32(1)}})), "!INT8 holds int8, and the value is int32 (field m[k])"},
 		{"another struct", DataOptions{}, inner, recordOf(`{"name":"n","type":"int"}`), strct(odd, connect.Int32(1)), "!struct schemas do not match"},
 		{"schemaless", DataOptions{}, nil, recordOf(`{"name":"n","type":"int"}`), connect.Int32(1), "!the transform ApplySchema gives values a schema"},
+		{"entries, value first", DataOptions{}, connect.NewMap(connect.Int32Schema, connect.StringSchema).MustBuild(), entries("value", "string", "key", "int"), entry, "0202610200"},
+		{"entries", DataOptions{}, connect.NewMap(connect.Int32Schema, connect.StringSchema).MustBuild(), entries("key", "int", "value", "string"), entry, "0202026100"},
+		{"entries of something else", DataOptions{}, connect.NewMap(connect.Int32Schema, connect.StringSchema).MustBuild(), entries("key", "int", "values", "string"), entry, "!records of key and value"},
 		{"map as record", DataOptions{}, connect.NewMap(connect.StringSchema, connect.Int32Schema).MustBuild(), recordOf(`{"name":"n","type":"int"}`), connect.Map(nil), "!MAP cannot be written as record R"},
 		{"list as scalar", DataOptions{}, connect.NewArray(connect.Int32Schema).MustBuild(), `"int"`, connect.Array(nil), "!ARRAY cannot be written as int"},
 		{"one block", DataOptions{}, connect.NewArray(connect.Int32Schema).MustBuild(), `{"type":"array","items":"int"}`, connect.Array([]connect.Value{connect.Int32(1), connect.Int32(2)}), "04020400"},

@@ -85,6 +85,8 @@ var resolutions = []struct{ name, writer, reader, datum, want string }{
 	{"another unit", `{"type":"long","logicalType":"timestamp-millis"}`, `{"type":"long","logicalType":"timestamp-micros"}`, `1`, `!logical type timestamp-millis cannot be read as timestamp-micros`},
 	{"plain as logical", `"long"`, `{"type":"long","logicalType":"timestamp-millis"}`, `1`, `1`},
 	{"int as timestamp", `"int"`, `{"type":"long","logicalType":"timestamp-millis"}`, `1`, `1`},
+	{"map of numbers", `{"type":"array","items":{"type":"record","name":"MapEntry","namespace":"io.confluent.connect.avro","fields":[{"name":"key","type":"int"},{"name":"value","type":"string"}]}}`, `{"type":"array","items":{"type":"record","name":"MapEntry","namespace":"io.confluent.connect.avro","fields":[{"name":"key","type":"int"},{"name":"value","type":"string"}]}}`, `[{"key":1,"value":"a"},{"key":2,"value":"b"}]`, `[[1,"a"],[2,"b"]]`},
+	{"map of numbers, value first", `{"type":"array","items":{"type":"record","name":"MapEntry","namespace":"io.confluent.connect.avro","fields":[{"name":"key","type":"int"},{"name":"value","type":"string"}]}}`, `{"type":"array","items":{"type":"record","name":"MapEntry","namespace":"io.confluent.connect.avro","fields":[{"name":"value","type":"string"},{"name":"key","type":"int"}]}}`, `[{"key":1,"value":"a"}]`, `[[1,"a"]]`},
 	{"array as map", `{"type":"array","items":"int"}`, `{"type":"map","values":"int"}`, `[]`, `!array cannot be read as map`},
 }
 

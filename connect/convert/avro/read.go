@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -19,6 +20,7 @@ type readKey struct {
 
 // reading is how messages of one id of one topic are read.
 type reading struct {
+	key   readKey
 	plan  *decodePlan
 	until time.Time
 	err   error
@@ -68,7 +70,8 @@ func readError(topic string, err error) error {
 func (c *Converter) findReading(key readKey) (*reading, error) {
 	r, ok := c.reads.get(key)
 	if !ok || c.expired(r.until) {
-		r = &reading{}
+		key.topic = strings.Clone(key.topic) // it may live in the batch
+		r = &reading{key: key}
 		r.err = c.ask(func(ctx context.Context) error { return c.plan(ctx, r, key) })
 		if connect.IsRetriable(r.err) {
 			return nil, r.err
@@ -76,7 +79,7 @@ func (c *Converter) findReading(key readKey) (*reading, error) {
 		r.until = c.validity(r.err, c.readsLatest())
 		c.reads.put(key, r)
 	}
-	c.lastFrom, c.reading = key, r
+	c.lastFrom, c.reading = r.key, r
 	return r, nil
 }
 

@@ -346,21 +346,22 @@ func places(w, r *schema.Schema) []int {
 func (p *planner) array(w, r *schema.Schema, to *connect.Schema, path string) (decoder, error) {
 	path += "[]"
 	least := p.least(w.Elem)
-	entries := to != nil && to.Type() == connect.TypeMap || to == nil && isMapEntry(r.Elem) && len(r.Elem.Fields) == 2
+	entries := to != nil && to.Type() == connect.TypeMap || to == nil && isMapEntry(r.Elem)
+	key, value, ok := entryFields(r.Elem)
 	switch {
-	case entries && w.Elem.Type == schema.Record && r.Elem.Type == schema.Record:
-		s := &entriesStep{least: least}
+	case entries && w.Elem.Type == schema.Record && ok:
+		s := &entriesStep{least: least, key: key, value: value}
 		return s, p.fields(&s.fieldsStep, w.Elem, r.Elem, func(i int) *connect.Schema {
 			switch {
 			case to == nil:
 				return nil
-			case r.Elem.Fields[i].Name == "key":
+			case i == key:
 				return to.Key()
 			}
 			return to.Elem()
 		}, path)
 	case entries:
-		return nil, cannot(path, "the entries of a map are records, not %s", typeName(w.Elem))
+		return nil, cannot(path, "the entries of a map are records of key and value, not %s", typeName(w.Elem))
 	case to != nil && to.Type() != connect.TypeArray:
 		return nil, cannot(path, "an array is not read as %s", to)
 	}
@@ -370,6 +371,18 @@ func (p *planner) array(w, r *schema.Schema, to *connect.Schema, path string) (d
 	}
 	step, err := p.resolve(w.Elem, r.Elem, elem, path)
 	return &arrayStep{elem: step, least: least}, err
+}
+
+// entryFields are the places of key and value in the record of a map's entry.
+func entryFields(r *schema.Schema) (key, value int, ok bool) {
+	if r.Type != schema.Record || len(r.Fields) != 2 {
+		return 0, 0, false
+	}
+	if r.Fields[0].Name == "value" {
+		value = 1
+	}
+	key, value = value, 1-value
+	return key, value, r.Fields[key].Name == "key" && r.Fields[value].Name == "value"
 }
 
 func (p *planner) mapping(w, r *schema.Schema, to *connect.Schema, path string) (decoder, error) {

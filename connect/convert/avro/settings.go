@@ -11,6 +11,8 @@ import (
 // Keys of the AvroConverter, beside those of the registry's client.
 const (
 	keyURL              = "schema.registry.url"
+	keyConnectTime      = "http.connect.timeout.ms"
+	keyReadTime         = "http.read.timeout.ms"
 	keyAutoRegister     = "auto.register.schemas"
 	keyUseLatest        = "use.latest.version"
 	keyLatestStrict     = "latest.compatibility.strict"
@@ -58,6 +60,9 @@ type settings struct {
 	cacheSize      int
 	latestSize     int
 	latestTTL      time.Duration // negative for ever
+	// registryTime is how long a question to the registry, which may be several requests,
+	// may take. The client, which has the time-outs for one, gives up earlier.
+	registryTime time.Duration
 }
 
 // newSettings reads a configuration that keysOf declares.
@@ -79,6 +84,7 @@ func newSettings(c connect.Config, key bool) (settings, error) {
 		strategy: strategyOf(c.String(keyValueStrategy)), reader: reader, failOnTrailing: c.Bool(keyTrailing),
 		limits:    Limits{Depth: c.Int(keyMaxDepth), Bytes: c.Int(keyMaxBytes), Empty: c.Int(keyMaxEmpty)}.withDefaults(),
 		cacheSize: min(c.Int(keySchemasCache), c.Int(keyMaxSchemas)), latestSize: c.Int(keyLatestSize), latestTTL: -1,
+		registryTime: 2 * (c.Millis(keyConnectTime) + c.Millis(keyReadTime)),
 	}
 	if key {
 		s.strategy = strategyOf(c.String(keyKeyStrategy))

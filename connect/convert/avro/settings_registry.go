@@ -23,8 +23,8 @@ func registryKeys() []connect.ConfigKey {
 		secret("schema.registry.basic.auth.user.info", "The older name of basic.auth.user.info"),
 		text("bearer.auth.credentials.source", "STATIC_TOKEN", "Specify how to pick the credentials for Bearer Auth header."),
 		secret("bearer.auth.token", "Specify the Bearer token to be used for authentication"),
-		number("http.connect.timeout.ms", "60000", 1, groupRegistry, "Specify the http connection timeout in milliseconds for schema registry client"),
-		number("http.read.timeout.ms", "60000", 1, groupRegistry, "Specify the http read timeout in milliseconds for schema registry client"),
+		number(keyConnectTime, "60000", 1, groupRegistry, "Specify the http connection timeout in milliseconds for schema registry client"),
+		number(keyReadTime, "60000", 1, groupRegistry, "Specify the http read timeout in milliseconds for schema registry client"),
 	}
 	const ssl = "schema.registry.ssl."
 	return append(keys,

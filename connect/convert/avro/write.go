@@ -20,6 +20,7 @@ type writeKey struct {
 
 // writing is how values of one schema are written to one topic.
 type writing struct {
+	key    writeKey
 	header [headerSize]byte
 	plan   encoder
 	until  time.Time
@@ -78,6 +79,7 @@ func writeError(topic string, err error) error {
 func (c *Converter) findWriting(key writeKey) (*writing, error) {
 	w, ok := c.writes.get(key)
 	if !ok || c.expired(w.until) {
+		key.topic = strings.Clone(key.topic) // it may live in the batch
 		made, err := c.makeWriting(key)
 		if err != nil {
 			return nil, err
@@ -85,7 +87,7 @@ func (c *Converter) findWriting(key writeKey) (*writing, error) {
 		w = made
 		c.writes.put(key, w)
 	}
-	c.lastTo, c.writing = key, w
+	c.lastTo, c.writing = w.key, w
 	return w, nil
 }
 
@@ -94,7 +96,7 @@ func (c *Converter) makeWriting(key writeKey) (*writing, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writing{until: t.until, err: t.err}
+	w := &writing{key: key, until: t.until, err: t.err}
 	if t.err != nil {
 		return w, nil
 	}
