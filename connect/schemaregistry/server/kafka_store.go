@@ -252,13 +252,15 @@ func (k *KafkaStore) Write(ctx context.Context, decide func() ([]Record, error))
 	if k.isClosed() {
 		return errClosed
 	}
-	for {
+	for again := true; ; {
 		token := rand.Text()
 		k.expect(token)
 		err := k.try(ctx, token, decide)
-		if !errors.Is(err, kafka.ErrFenced) {
+		fenced := errors.Is(err, kafka.ErrFenced)
+		if !fenced && (!again || !errors.Is(err, errUncertain)) || ctx.Err() != nil {
 			return err
 		}
+		again = fenced
 		if err := k.recover(ctx); err != nil {
 			return err
 		}
@@ -305,7 +307,12 @@ func (k *KafkaStore) arrived() bool {
 	return k.seen
 }
 
-// try makes one attempt. After ErrFenced it is not known whether it took place.
+// errUncertain says that it is not known whether a commit took place. Being fenced is one
+// reason, and may come about any number of times; others, as a coordinator that has
+// forgotten the id of a writer that was idle for a week, are tried again once.
+var errUncertain = errors.New("the commit failed")
+
+// try makes one attempt.
 func (k *KafkaStore) try(ctx context.Context, token string, decide func() ([]Record, error)) error {
 	if k.producer == nil {
 		if err := k.takeOver(ctx); err != nil {
@@ -343,7 +350,7 @@ func (k *KafkaStore) commit(ctx context.Context, token string, records []Record)
 	if kafka.IsTooLarge(err) {
 		return 0, fmt.Errorf("%w: %w", errTooLarge, err)
 	}
-	return 0, fmt.Errorf("write to %s: %w", k.o.Topic, err)
+	return 0, fmt.Errorf("write to %s: %w: %w", k.o.Topic, errUncertain, err)
 }
 
 // takeOver begins to hold the right to write: nobody else's records are added from now

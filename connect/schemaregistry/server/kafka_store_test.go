@@ -259,6 +259,26 @@ func TestAbortedWritesAreWrittenOver(t *testing.T) {
 	run(t, open(t, server.NewMemoryStore(all...)), steps)
 }
 
+// TestAFencedWriterBeginsAnew takes the right to write away between two writes.
+func TestAFencedWriterBeginsAnew(t *testing.T) {
+	c, topic := cluster(t), brokertest.Topic(t, "schemas")
+	s := open(t, server.NewKafkaStore(server.KafkaOptions{Cluster: c, Topic: topic}))
+	register(t, s, "a", `"int"`)
+	if err := c.Fence(deadline(t), []string{topic + "-writer"}); err != nil {
+		t.Fatal(err)
+	}
+	if id := register(t, s, "b", `"long"`); id != 2 {
+		t.Errorf("id %d, want 2", id)
+	}
+	if err := c.Fence(deadline(t), []string{topic + "-writer"}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s, []step{{"DELETE /subjects/b", `200 [1]`}, {"GET /subjects", `200 ["a"]`}})
+	if got := len(topicLog(t, c, topic, false)); got != 3 {
+		t.Errorf("%d records, want 3", got)
+	}
+}
+
 func TestTooLargeForTheLog(t *testing.T) {
 	c, topic := cluster(t), brokertest.Topic(t, "schemas")
 	configs := map[string]string{"cleanup.policy": "compact", "max.message.bytes": "8192"}
