@@ -32,6 +32,8 @@ type recordedLine struct {
 	In     string
 	Out    []recordedRecord
 	Error  string
+	// Want is the topic of each record, null if it was dropped, or error.
+	Want map[string]*string
 }
 
 // recordedRecord has keys, values and headers as JsonConverter writes them.
