@@ -9,6 +9,8 @@
 // records keep it in their state and nowhere else, so that a restart, a batch undone
 // and a batch of another size lead to the same output.
 //
-// One file holds one transform or predicate; those that need several files have a
-// folder: cartjoin, window. Package stored is the form of values in state.
+// One file holds one transform or predicate. Those that need several files share the
+// beginning of their names (cast, unwrap, outbox, bytable, debezium_script) or have a
+// folder: cartjoin, window. Package stored is the form of values in state, javatime
+// reads and writes times by Java's patterns.
 package transforms
