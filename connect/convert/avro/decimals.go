@@ -10,14 +10,14 @@ import (
 	"github.com/connectd/connectd/connect"
 )
 
-// decimals makes decimals of up to 128 bits in runs, so that a column of numbers does
-// not cost several allocations a record. What was made lives as long as one of its run.
+// decimals makes decimals of up to 64 bits in runs, so that a column of numbers does not
+// cost several allocations a record. What was made lives as long as one of its run.
 type decimals struct{ run []heldDecimal }
 
 type heldDecimal struct {
 	value connect.Decimal
 	num   big.Int
-	words [128 / bits.UintSize]big.Word
+	word  [1]big.Word
 }
 
 const decimalRun = 128
@@ -38,7 +38,7 @@ func (d *decimals) make(b []byte, scale int32) *connect.Decimal {
 	}
 	copy(wide[8-len(b):], b)
 	n := int64(binary.BigEndian.Uint64(wide[:]))
-	one.num.SetBits(one.words[:0])
+	one.num.SetBits(one.word[:0])
 	one.num.SetInt64(n)
 	one.value = connect.Decimal{Unscaled: &one.num, Scale: scale}
 	return &one.value

@@ -185,6 +185,10 @@ func TestUnscaledBytes(t *testing.T) {
 			}
 		}
 	}
+	n := testing.AllocsPerRun(10*decimalRun, func() { numbers.make([]byte{0x80, 1, 2, 3, 4, 5, 6, 7}, 2) })
+	if n > 0.1 {
+		t.Errorf("%v allocations a decimal", n)
+	}
 	if d := numbers.make(nil, 0); d.Unscaled.Sign() != 0 {
 		t.Errorf("no bytes read as %s", d.Unscaled)
 	}

@@ -18,7 +18,7 @@ func registryKeys() []connect.ConfigKey {
 		return connect.ConfigKey{Name: name, Type: connect.TypeConfigPassword, Null: true, Importance: connect.ImportanceMedium, Group: groupRegistry, Doc: doc}
 	}
 	keys := []connect.ConfigKey{
-		text("basic.auth.credentials.source", "URL", "Specify how to pick the credentials for Basic Auth header. The supported values are URL, USER_INFO and SASL_INHERIT"),
+		text("basic.auth.credentials.source", "URL", "Specify how to pick the credentials for Basic Auth header. The supported values are URL and USER_INFO"),
 		secret("basic.auth.user.info", "Specify the user info for Basic Auth in the form of {username}:{password}"),
 		secret("schema.registry.basic.auth.user.info", "The older name of basic.auth.user.info"),
 		text("bearer.auth.credentials.source", "STATIC_TOKEN", "Specify how to pick the credentials for Bearer Auth header."),
@@ -30,11 +30,11 @@ func registryKeys() []connect.ConfigKey {
 	return append(keys,
 		text(ssl+"protocol", "", "The newest TLS version"),
 		text(ssl+"endpoint.identification.algorithm", "https", "Empty to accept a certificate under another host's name"),
-		text(ssl+"truststore.type", "JKS", "The type of the trust store"),
+		text(ssl+"truststore.type", "", "The type of the trust store: PEM"),
 		text(ssl+"truststore.location", "", "The file with the certificates that are trusted"),
 		secret(ssl+"truststore.password", "The password of the trust store"),
 		text(ssl+"truststore.certificates", "", "Trusted certificates in PEM"),
-		text(ssl+"keystore.type", "JKS", "The type of the key store"),
+		text(ssl+"keystore.type", "", "The type of the key store: PEM"),
 		text(ssl+"keystore.location", "", "The file with the client's key and certificate"),
 		secret(ssl+"keystore.password", "The password of the key store"),
 		text(ssl+"keystore.certificate.chain", "", "The client's certificate chain in PEM"),
