@@ -13,8 +13,8 @@ var (
 	_ connect.Closer    = (*Converter)(nil)
 )
 
-// version is the release of the original that the converter agrees with.
-const version = "8.1.0"
+// version is the release of the original whose source the converter follows.
+const version = "8.5.0"
 
 // PluginOptions say how converters come by their registry.
 type PluginOptions struct {
