@@ -6,11 +6,12 @@ import (
 	"os"
 	"testing"
 
+	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 	"github.com/connectd/connectd/test/harness"
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := pgtest.Runner{M: m}.Run()
 	harness.Clean()
 	os.Exit(code)
 }
