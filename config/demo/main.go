@@ -54,7 +54,10 @@ func run(ctx context.Context, binary string) (err error) {
 	if err := carts(ctx, d); err != nil {
 		return err
 	}
-	return sales(ctx, d)
+	if err := sales(ctx, d); err != nil {
+		return err
+	}
+	return orders(ctx, d)
 }
 
 // say prints one paragraph between what the daemon prints.
