@@ -37,7 +37,7 @@ func kafkaPlugins() []connect.TransformPlugin {
 // debeziumPlugins are the transforms that Debezium brings. Its Filter comes behind the
 // one that is called so without a package.
 func debeziumPlugins() []connect.TransformPlugin {
-	return append(byTablePlugins(), contentRouterPlugin(), debeziumFilterPlugin(), outboxPlugin(), unwrapPlugin())
+	return append(byTablePlugins(), changedFieldsPlugin(), contentRouterPlugin(), debeziumFilterPlugin(), decodeMessagePlugin(), headerToValuePlugin(), outboxPlugin(), unwrapPlugin())
 }
 
 // Predicates returns all predicates.
