@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/connectd/connectd/connect"
@@ -169,4 +171,19 @@ func TestUnwrapGolden(t *testing.T) {
 			sameEvents(t, got, readEvents(t, c.file))
 		})
 	}
+}
+
+// TestRouteChainGolden is the chain RegexRouter, InsertHeader as it was recorded: the
+// header comes behind those of the connector, keys and values stay to the byte.
+func TestRouteChainGolden(t *testing.T) {
+	in := readEvents(t, "unwrap-events.jsonl")
+	routed := runEvents(t, mustBuild(t, "RegexRouter", props{"regex": `([^.]+)\.([^.]+)\.([^.]+)`, "replacement": "$1-$2-$3"}), in, "true")
+	got := runEvents(t, mustBuild(t, "InsertHeader", props{"header": "h", "value.literal": "42"}), routed, "true")
+	want := make([]event, len(in))
+	for i, e := range in {
+		e.Topic = strings.ReplaceAll(e.Topic, ".", "-")
+		e.Headers = append(slices.Clone(e.Headers), [2]string{"h", "42"})
+		want[i] = e
+	}
+	sameEvents(t, got, want)
 }
