@@ -50,6 +50,9 @@ func (w *Worker) info(name string, s topics.ConnectorState) Info {
 
 // Create makes a connector. target is the state to begin with; "" is STARTED.
 func (w *Worker) Create(ctx context.Context, name string, config map[string]string, target topics.Target) (Info, error) {
+	if err := w.probed(ctx, name, config); err != nil {
+		return Info{}, err
+	}
 	w.changes.Lock()
 	defer w.changes.Unlock()
 	name = strings.TrimSpace(name)
@@ -91,6 +94,11 @@ func (w *Worker) check(config map[string]string) error {
 	for _, warning := range infos.Warnings {
 		w.log.Warn("the configuration has a key that nothing declares", "connector", config["name"], "warning", warning)
 	}
+	return refusal(infos)
+}
+
+// refusal gathers the mistakes of an answer into one error; nil if there are none.
+func refusal(infos *ConfigInfos) error {
 	if errs := infos.Errors(); len(errs) > 0 {
 		return badRequest("Connector configuration is invalid and contains the following %d error(s):\n%s\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
 			len(errs), strings.Join(errs, "\n"))
@@ -122,6 +130,9 @@ func (w *Worker) checkGroup(infos *ConfigInfos, config map[string]string) {
 
 // Put creates a connector or replaces its configuration.
 func (w *Worker) Put(ctx context.Context, name string, config map[string]string) (info Info, created bool, err error) {
+	if err := w.probed(ctx, name, config); err != nil {
+		return Info{}, false, err
+	}
 	w.changes.Lock()
 	defer w.changes.Unlock()
 	config = maps.Clone(config)
@@ -149,20 +160,16 @@ func (w *Worker) put(ctx context.Context, name string, config map[string]string,
 
 // Patch changes some keys: nil removes one.
 func (w *Worker) Patch(ctx context.Context, name string, patch map[string]*string) (Info, error) {
+	if err := w.probed(ctx, name, w.patched(name, patch)); err != nil {
+		return Info{}, err
+	}
 	w.changes.Lock()
 	defer w.changes.Unlock()
 	old, exists := w.config.Connector(name)
 	if !exists {
 		return Info{}, notFound("Connector %s not found", name)
 	}
-	config := maps.Clone(old.Config)
-	for k, v := range patch {
-		if v == nil {
-			delete(config, k)
-		} else {
-			config[k] = *v
-		}
-	}
+	config := w.patched(name, patch)
 	unmask(config, old.Config)
 	if err := nameFits(name, config); err != nil {
 		return Info{}, err
@@ -312,7 +319,7 @@ func (w *Worker) ResetTopics(ctx context.Context, name string) error {
 }
 
 // Validate is the answer to PUT /connector-plugins/{plugin}/config/validate.
-func (w *Worker) Validate(_ context.Context, plugin string, config map[string]string) (*ConfigInfos, error) {
+func (w *Worker) Validate(ctx context.Context, plugin string, config map[string]string) (*ConfigInfos, error) {
 	class, ok := config["connector.class"]
 	if ok && !sameConnector(w.o.Plugins, class, plugin) {
 		return nil, badRequest("Included connector type %s does not match request type %s", class, plugin)
@@ -321,6 +328,9 @@ func (w *Worker) Validate(_ context.Context, plugin string, config map[string]st
 	var p *Problem
 	if errors.As(err, &p) {
 		return nil, internal("org.apache.kafka.connect.runtime.rest.errors.BadRequestException: %s", p.Message)
+	}
+	if err == nil && infos.ErrorCount == 0 {
+		w.probe(ctx, infos, config)
 	}
 	return infos, err
 }
