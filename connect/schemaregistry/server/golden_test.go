@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 // open starts a registry on a store and closes it with the test.
 func open(t testing.TB, store server.Store) *server.Server {
 	t.Helper()
-	s, err := server.New(t.Context(), server.Options{Store: store, ClusterID: "cluster"})
+	s, err := server.New(t.Context(), server.Options{Store: store, ClusterID: "cluster", Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		t.Fatal(err)
 	}

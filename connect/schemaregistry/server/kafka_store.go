@@ -252,15 +252,20 @@ func (k *KafkaStore) Write(ctx context.Context, decide func() ([]Record, error))
 	if k.isClosed() {
 		return errClosed
 	}
-	for again := true; ; {
+	for failures := 0; ; {
 		token := rand.Text()
 		k.expect(token)
 		err := k.try(ctx, token, decide)
 		fenced := errors.Is(err, kafka.ErrFenced)
-		if !fenced && (!again || !errors.Is(err, errUncertain)) || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || !fenced && !errors.Is(err, errUncertain) {
 			return err
 		}
-		again = fenced
+		if !fenced {
+			failures++
+		}
+		if failures > uncertainAttempts {
+			return err
+		}
 		if err := k.recover(ctx); err != nil {
 			return err
 		}
@@ -273,13 +278,16 @@ func (k *KafkaStore) Write(ctx context.Context, decide func() ([]Record, error))
 // recover takes the right to write back after another process had it, and reads what
 // that has written.
 func (k *KafkaStore) recover(ctx context.Context) error {
-	for {
+	for failures := 0; ; {
 		wait(ctx, mrand.N(fencedPause))
 		err := k.takeOver(ctx)
 		if err == nil {
-			return k.Sync(ctx)
+			err = k.Sync(ctx)
 		}
 		if !errors.Is(err, kafka.ErrFenced) {
+			failures++
+		}
+		if err == nil || ctx.Err() != nil || failures > uncertainAttempts {
 			return err
 		}
 	}
@@ -307,20 +315,23 @@ func (k *KafkaStore) arrived() bool {
 	return k.seen
 }
 
-// errUncertain says that it is not known whether a commit took place. Being fenced is one
-// reason, and may come about any number of times; others, as a coordinator that has
-// forgotten the id of a writer that was idle for a week, are tried again once.
-var errUncertain = errors.New("the commit failed")
+// errUncertain says that nothing was written, or that it is not known whether it was.
+// Being fenced is one reason, and may come about any number of times. Others are tried
+// again a few times: a broker also says that a transaction is in the wrong state, or must
+// be aborted, when another writer has ended it.
+var errUncertain = errors.New("the log was not written")
+
+const uncertainAttempts = 5
 
 // try makes one attempt.
 func (k *KafkaStore) try(ctx context.Context, token string, decide func() ([]Record, error)) error {
 	if k.producer == nil {
 		if err := k.takeOver(ctx); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errUncertain, err)
 		}
 	}
 	if err := k.Sync(ctx); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUncertain, err)
 	}
 	records, err := decide()
 	if err != nil || len(records) == 0 {
