@@ -32,7 +32,7 @@ func newRoot() *cobra.Command {
 		Args: knownCommand,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitConfig, err} })
-	root.AddCommand(newRun(), newValidate(), newPlugins(), newVersion())
+	root.AddCommand(newRun(), newValidate(), newDoctor(), newPlugins(), newVersion())
 	return root
 }
 
