@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
@@ -73,18 +71,17 @@ func singles(n int) workload {
 }
 
 // postgres starts a server of its own for one scenario.
-func (s *session) postgres(ctx context.Context, w workload) (srv *pgtest.Server, err error) {
-	dir, err := os.MkdirTemp("", "connectd-bench-pg-")
-	if err != nil {
-		return nil, err
-	}
-	srv, err = pgtest.Start(ctx, filepath.Join(dir, "pg"), pgtest.Options{Settings: map[string]string{
+func (s *session) postgres(ctx context.Context, w workload) (*pgtest.Server, error) {
+	srv, err := pgtest.Start(ctx, "", pgtest.Options{Settings: map[string]string{
 		"shared_buffers": "512MB", "max_wal_size": "8GB", "wal_sender_timeout": "0",
 	}})
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, err
 	}
-	return srv, srv.Exec(ctx, "postgres", w.create+"; CREATE TABLE done (id int PRIMARY KEY); CREATE PUBLICATION bench FOR ALL TABLES")
+	if err := srv.Exec(ctx, "postgres", w.create+"; CREATE TABLE done (id int PRIMARY KEY); CREATE PUBLICATION bench FOR ALL TABLES"); err != nil {
+		return nil, errors.Join(err, srv.Close())
+	}
+	return srv, nil
 }
 
 // measureStream loads the workload while nobody reads, then lets each system catch up.
@@ -110,10 +107,14 @@ func measureStream(ctx context.Context, s *session, w workload) (err error) {
 	if err := srv.Exec(ctx, "postgres", w.load); err != nil {
 		return err
 	}
+	rows, err := srv.Query(ctx, "postgres", "SELECT pg_current_wal_insert_lsn()")
+	if err != nil {
+		return err
+	}
 	if err := srv.Exec(ctx, "postgres", "INSERT INTO done VALUES (1)"); err != nil {
 		return err
 	}
-	bare, err := drainBare(ctx, srv)
+	bare, err := drainBare(ctx, srv, rows[0][0])
 	if err != nil {
 		return err
 	}
