@@ -34,13 +34,15 @@ torture: ## the crash suites with full counts; takes long
 lint: ## go vet, gofmt and staticcheck with the checks of staticcheck.conf
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
+	$(GO) vet -tags referee ./test/referee/
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
 vuln: ## known vulnerabilities in dependencies (needs the Go vulnerability database)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
 
-bench: ## ratios against the bare client and the bare protocol, latency, memory
+bench: ## ratios against the bare client, the bare protocol and other Avro libraries, latency, memory (needs python3 for one of them)
 	$(GO) run ./bench
+	$(GO) test -run '^$$' -bench . ./connect/convert/avro/ ./connect/convert/avro/interop/
 
 bench-cdc: ## change data capture: pg_recvlogical, connectd, and Debezium on a real Kafka, in one run (needs java and mvn)
 	DEBEZIUM_HEAP=2G ./test/peers/with-debezium.sh $(GO) run ./bench -cdc
