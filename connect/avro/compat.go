@@ -165,10 +165,8 @@ func (c *comparison) differentTypes(reader, writer *Schema) (found []Incompatibi
 		return found
 	}
 	if reader.Type == Union {
-		for i, branch := range reader.Union {
-			if len(c.compare(strconv.Itoa(i), branch, writer).found) == 0 {
-				return nil
-			}
+		if c.anyReads(reader.Union, writer) {
+			return nil
 		}
 		return c.mismatch(MissingUnionBranch, lacking(writer))
 	}
@@ -176,6 +174,20 @@ func (c *comparison) differentTypes(reader, writer *Schema) (found []Incompatibi
 		return nil
 	}
 	return c.mismatch(TypeMismatch, fmt.Sprintf("reader type: %s not compatible with writer type: %s", upper(reader), upper(writer)))
+}
+
+// anyReads compares the branches of a reader's union. Paths begin anew there, as in Java:
+// what is found is seen only where the same two types meet once more.
+func (c *comparison) anyReads(branches []*Schema, writer *Schema) bool {
+	path := c.path
+	c.path = nil
+	defer func() { c.path = path }()
+	for _, branch := range branches {
+		if len(c.compare("", branch, writer).found) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Promotes reports whether data written as one type may be read as another one.
@@ -246,12 +258,13 @@ func (c *comparison) fields(reader, writer *Schema) (found []Incompatibility) {
 	return found
 }
 
-// source finds the writer's field for a reader's field, by its name and its aliases.
+// source finds the writer's field for a reader's field, by its name and its aliases. An
+// alias that repeats the name counts as a second match, as it does in Java.
 func (c *comparison) source(f *Field, writer *Schema, written map[string]*Field) *Field {
 	found := written[f.Name]
-	for _, alias := range f.Aliases {
+	for i, alias := range f.Aliases {
 		other := written[alias]
-		if other == nil || other == found {
+		if other == nil || slices.Contains(f.Aliases[:i], alias) {
 			continue
 		}
 		if found != nil {

@@ -74,6 +74,9 @@ func checkNestedDefault(s *Schema, v *JSON, depth int) string {
 }
 
 func checkRecordDefault(s *Schema, v *JSON, depth int) string {
+	if s.Fields == nil {
+		return v.String() + " for " + typeText(s) + ", which is still being defined"
+	}
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		have := v.Get(f.Name)

@@ -218,7 +218,7 @@ func (p *parser) record(v *JSON, path, space string, depth int) (*Schema, error)
 	if fields == nil || fields.Kind != JSONArray {
 		return nil, fail(path, `record %q has no array "fields"`, s.FullName())
 	}
-	s.Fields = make([]Field, 0, len(fields.Items))
+	complete := make([]Field, 0, len(fields.Items))
 	have := map[string]bool{}
 	for i, item := range fields.Items {
 		at := path + "/fields/" + strconv.Itoa(i)
@@ -230,8 +230,9 @@ func (p *parser) record(v *JSON, path, space string, depth int) (*Schema, error)
 			return nil, fail(at, "field %q is twice in record %q", f.Name, s.FullName())
 		}
 		have[f.Name] = true
-		s.Fields = append(s.Fields, f)
+		complete = append(complete, f)
 	}
+	s.Fields = complete
 	s.Error = v.Get("type").Text == "error"
 	s.Props = others(v, reserved)
 	return s, nil

@@ -25,6 +25,7 @@ func TestParseNamesPlaceAndRule(t *testing.T) {
 		{"default", `{"type":"record","name":"R","fields":[{"name":"a","type":"int","default":"x"}]}`, "/fields/0/default", `invalid default for field a: "x" not a int`},
 		{"default inside", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"map","values":"int"},"default":{"k":true}}]}`, "/fields/0/default", "invalid default for field a: k: true not a int"},
 		{"default of a record", `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"S","fields":[{"name":"b","type":"int"}]},"default":{}}]}`, "/fields/0/default", "invalid default for field a: b: missing, and the field has no default"},
+		{"default without end", `{"type":"record","name":"R","fields":[{"name":"a","type":"R","default":{}}]}`, "/fields/0/default", "invalid default for field a: {} for record R, which is still being defined"},
 		{"too deep", strings.Repeat(`{"type":"array","items":`, 150) + `"int"` + strings.Repeat("}", 150), "", ""},
 		{"deeper", strings.Repeat(`[`, 250) + strings.Repeat("]", 250), "", "parse JSON: nested deeper than 200"},
 		{"object as type", `{"type":{"type":"int"}}`, "/type", `the type of a schema is a name, not {"type":"int"}`},
