@@ -15,6 +15,14 @@
 // coordinator fences all but the last that began: who is fenced begins anew, reads what
 // the other one wrote, and decides again.
 //
-// JSON Schema and Protobuf are refused when they are registered. Those that the log
-// holds already are kept and served.
+// # What is missing
+//
+// JSON Schema and Protobuf are refused when they are registered; those that the log holds
+// already are kept and served. Metadata and rules of a schema are kept, taken over from
+// the version before, and handed out, but nothing is done with them. Of the settings of a
+// subject only compatibility and normalize can be changed; aliases, compatibility groups,
+// field validation and default or overriding metadata and rules are refused, and kept
+// where the log has them. There are no tags, exporters, associations and forward mode, and
+// no GUIDs, which version 8 has added. Messages about a schema that cannot be parsed end
+// with this project's words instead of those of Avro for Java.
 package server

@@ -3,7 +3,6 @@
 package server
 
 import (
-	"cmp"
 	"strings"
 	"unicode"
 )
@@ -55,13 +54,6 @@ func delimited(subject string) string { return qualify(contextOf(subject), "") }
 func validSubject(subject string) bool {
 	_, name := splitSubject(subject)
 	return strings.IndexFunc(subject, unicode.IsControl) < 0 && name != "__GLOBAL" && name != "__EMPTY"
-}
-
-// compareSubjects orders by context and then by name, as the original's listings do.
-func compareSubjects(a, b string) int {
-	contextA, nameA := splitSubject(a)
-	contextB, nameB := splitSubject(b)
-	return cmp.Or(strings.Compare(contextA, contextB), strings.Compare(nameA, nameB))
 }
 
 // hasPrefix reports whether a subject is listed under a prefix, which may leave the

@@ -52,15 +52,19 @@ func (s *state) hasWithin(scope string, f filter) bool {
 	return false
 }
 
-// listed returns the subjects under a prefix in order.
+// listed returns the subjects under a prefix in order. A subject counts as deleted when
+// all its versions are.
 func (s *state) listed(prefix string, f filter) []string {
 	names := []string{}
 	for subject := range s.subjects {
-		if hasPrefix(subject, prefix) && s.has(subject, f) {
+		if !hasPrefix(subject, prefix) || f == deletedOnly && s.has(subject, liveOnly) {
+			continue
+		}
+		if s.has(subject, f) {
 			names = append(names, subject)
 		}
 	}
-	slices.SortFunc(names, compareSubjects)
+	slices.Sort(names)
 	return names
 }
 
@@ -152,7 +156,7 @@ func (c *content) places(f filter) []*version {
 		}
 	}
 	slices.SortFunc(list, func(a, b *version) int {
-		return cmp.Or(compareSubjects(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
 	})
 	return list
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,7 +65,8 @@ func (v *version) identity() string {
 	}
 	b.WriteByte(0)
 	b.WriteString(v.Schema)
-	return b.String()
+	sum := sha256.Sum256([]byte(b.String()))
+	return string(sum[:])
 }
 
 func (s *state) space(context string) *space {
