@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 
@@ -34,6 +35,7 @@ func avroSource(pg *harness.Postgres, prefix string) harness.Config {
 	c["schema.name.adjustment.mode"] = "avro"
 	for _, of := range []string{"key", "value"} {
 		delete(c, of+".converter.schemas.enable")
+		delete(c, of+".converter.replace.null.with.default")
 		c[of+".converter"] = "io.confluent.connect.avro.AvroConverter"
 	}
 	return c
@@ -66,17 +68,35 @@ func committedEnd(d *harness.Daemon, connector string) (pglogrepl.LSN, error) {
 // waitCaptured waits until everything that is committed now is captured.
 func waitCaptured(t *testing.T, d *harness.Daemon, pg *harness.Postgres, connector string) {
 	t.Helper()
-	at := pg.LSN()
+	at, failed := pg.LSN(), failure{}
 	d.Eventually(fmt.Sprintf("%s has captured everything before %s", connector, at), func() error {
 		end, err := committedEnd(d, connector)
 		if err == nil && end < at {
 			err = fmt.Errorf("it stands at %s", end)
-			if s, _ := d.Status(connector); len(s.Tasks) == 1 && s.Tasks[0].State == "FAILED" {
-				t.Fatalf("the task has failed: %s", s.Tasks[0].Trace)
-			}
+			failed.look(t, d, connector)
 		}
 		return err
 	})
+}
+
+// failure watches a task that fails and is restarted.
+type failure struct{ since time.Time }
+
+// failurePatience is longer than the pauses before the first restarts of a task.
+const failurePatience = 10 * time.Second
+
+// look ends the test if the task has failed for good.
+func (f *failure) look(t *testing.T, d *harness.Daemon, connector string) {
+	t.Helper()
+	s, err := d.Status(connector)
+	switch {
+	case err != nil || len(s.Tasks) != 1 || s.Tasks[0].State != "FAILED":
+		f.since = time.Time{}
+	case f.since.IsZero():
+		f.since = time.Now()
+	case time.Since(f.since) > failurePatience:
+		t.Fatalf("the task has failed: %s", s.Tasks[0].Trace)
+	}
 }
 
 // avroEvents decodes the records of the orders, and checks that each has its key and

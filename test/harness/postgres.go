@@ -62,6 +62,8 @@ func (p *Postgres) Source(prefix string) Config {
 		"status.update.interval.ms": "200", "retriable.restart.connector.wait.ms": "500",
 		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+		// A null stays a null where the column has a default.
+		"value.converter.replace.null.with.default": "false",
 	}
 }
 

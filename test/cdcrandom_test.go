@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
+	"github.com/connectd/connectd/test/harness"
+)
+
+// cdcWorld is a daemon that captures a workload, and what is done to both.
+type cdcWorld struct {
+	t         *testing.T
+	rnd       *rand.Rand
+	pg        *harness.Postgres
+	d         *harness.Daemon
+	oracle    *cdcOracle
+	work      *workload
+	connector string
+}
+
+// newCDCWorld creates the connector while the workload is under way, and returns when
+// there is a slot: the snapshot has its place.
+func newCDCWorld(t *testing.T, sessions int, extra harness.Config) *cdcWorld {
+	t.Helper()
+	w := &cdcWorld{t: t, rnd: seeded(t)}
+	w.pg = harness.OwnPostgres(t, pgtest.Options{})
+	w.pg.Do(workloadDDL)
+	w.oracle = newCDCOracle(t, w.pg, workloadKeys)
+	w.pg.Do(workloadRows)
+	w.d = harness.Start(t, harness.Settings{})
+	w.connector = w.d.Name("db")
+	for table := range workloadKeys {
+		w.d.CreateTopic(w.topic(table), 1)
+	}
+	w.work = startWorkload(t, w.pg, w.rnd, sessions)
+	w.work.turn(20)
+	c := w.pg.Source(w.connector)
+	c["table.exclude.list"], c["skipped.operations"] = "public.hidden", "none"
+	maps.Copy(c, extra)
+	w.d.Create(w.connector, c)
+	w.d.Eventually("there is a slot", func() error {
+		if w.pg.One("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '"+w.pg.Slot+"'") == "1" {
+			return nil
+		}
+		w.work.turn(1)
+		return fmt.Errorf("there is none")
+	})
+	return w
+}
+
+func (w *cdcWorld) topic(table string) string { return w.connector + ".public." + table }
+
+// round lets the workload go on, and something happens in the midst of it: at times while
+// the connector is still busy with what happened before.
+func (w *cdcWorld) round() string {
+	w.t.Helper()
+	if w.rnd.IntN(3) > 0 {
+		waitCaptured(w.t, w.d, w.pg, w.connector)
+	}
+	n := 20 + w.rnd.IntN(40)
+	at := w.rnd.IntN(n)
+	w.work.turn(at)
+	what := w.harm()
+	w.work.turn(n - at)
+	return what
+}
+
+// harm kills something, and starts it again.
+func (w *cdcWorld) harm() string {
+	switch w.rnd.IntN(7) {
+	case 0:
+		w.pg.CutWalsender()
+		return "connection of the stream"
+	case 1:
+		w.pg.Rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'connectd'")
+		return "all connections"
+	case 2:
+		w.crashPostgres()
+		return "Postgres"
+	case 3:
+		w.d.Kill()
+		w.crashPostgres()
+		w.d.Start()
+		return "daemon and Postgres"
+	case 4:
+		point := crashPoints[w.rnd.IntN(6)] // those that every task passes again and again
+		w.killAt(point)
+		return "daemon at " + point
+	case 5:
+		w.d.Must(202, "POST", "/connectors/"+w.connector+"/restart?includeTasks=true", nil)
+		return "restart of the task"
+	}
+	w.d.Kill()
+	w.work.turn(w.rnd.IntN(10))
+	w.d.Start()
+	return "daemon"
+}
+
+func (w *cdcWorld) crashPostgres() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := w.pg.Stop(ctx, pgtest.Immediate); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.pg.Restart(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// killAt has the daemon kill itself when it passes the point, and starts it again.
+func (w *cdcWorld) killAt(point string) {
+	w.t.Helper()
+	w.d.Kill()
+	w.d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", point, 1+w.rnd.IntN(3)))
+	w.d.Launch()
+	harness.Eventually(w.t, "the daemon kills itself at "+point, func() error {
+		if !w.d.Running() {
+			return nil
+		}
+		w.work.turn(1)
+		return fmt.Errorf("it is still there")
+	})
+	w.d.SetEnv()
+	w.d.Start()
+}
+
+// check waits until everything is captured, and judges it.
+func (w *cdcWorld) check() {
+	w.t.Helper()
+	w.work.finish(w.t)
+	w.pg.Do("INSERT INTO hidden VALUES (0)") // flushes what was committed asynchronously
+	waitCaptured(w.t, w.d, w.pg, w.connector)
+	expected := w.oracle.events(w.t)
+	var found []*captured
+	start := pglogrepl.LSN(0)
+	for _, table := range slices.Sorted(maps.Keys(workloadKeys)) {
+		c := capturedOf(w.t, table, w.d.Read(w.topic(table)))
+		found = append(found, c)
+		if len(c.readings) > 0 && (start == 0 || c.readings[0].at < start) {
+			start = c.readings[0].at
+		}
+	}
+	for _, c := range found {
+		c.check(w.t, expected[c.table], start)
+		if err := w.table(c.table).compare(c.state); err != nil {
+			w.t.Errorf("%s as its records make it: %v", c.table, err)
+		}
+	}
+}
+
+// table reads a table as it is.
+func (w *cdcWorld) table(name string) rows {
+	w.t.Helper()
+	out := newRows()
+	for _, r := range w.pg.Rows("SELECT to_jsonb(t) FROM " + name + " t") {
+		content := decodeRow(w.t, r[0], false)
+		out.put(content.part(workloadKeys[name]), content)
+	}
+	return out
+}
+
+func TestCDCRandomWorkloadWithoutKills(t *testing.T) {
+	t.Parallel()
+	w := newCDCWorld(t, 3, nil)
+	w.work.turn(50)
+	waitCaptured(t, w.d, w.pg, w.connector)
+	w.work.turn(100)
+	w.check()
+}
+
+func TestCDCRandomWorkloadIsKilled(t *testing.T) {
+	t.Parallel()
+	w := newCDCWorld(t, 3, nil)
+	w.harm() // the snapshot is under way
+	for i := range cdcKills(t) {
+		t.Logf("%d: %s", i+1, w.round())
+	}
+	w.check()
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pglogrepl"
+
+	"github.com/connectd/connectd/test/harness"
+)
+
+// captured is what a topic of a table holds.
+type captured struct {
+	table    string
+	readings []reading
+	stream   []rowEvent
+	// state is what the records make of the table.
+	state rows
+}
+
+// reading is the rows that were read in one snapshot.
+type reading struct {
+	at   pglogrepl.LSN
+	rows rows
+}
+
+// rows are the rows of a table by key. Rows without a key are counted by content.
+type rows struct {
+	keyed map[string]tuple
+	bare  map[string]int
+}
+
+func newRows() rows { return rows{keyed: map[string]tuple{}, bare: map[string]int{}} }
+
+func (s rows) put(key, r tuple) {
+	if key == nil {
+		s.bare[r.String()]++
+		return
+	}
+	next := maps.Clone(r)
+	for c, v := range next {
+		if old, ok := s.keyed[key.String()][c]; ok && v == unavailable {
+			next[c] = old
+		}
+	}
+	s.keyed[key.String()] = next
+}
+
+// remove takes a row out, and reports whether it was there.
+func (s rows) remove(key, r tuple) bool {
+	if key != nil {
+		_, ok := s.keyed[key.String()]
+		delete(s.keyed, key.String())
+		return ok
+	}
+	content := r.String()
+	if s.bare[content] == 0 {
+		return false
+	}
+	if s.bare[content]--; s.bare[content] == 0 {
+		delete(s.bare, content)
+	}
+	return true
+}
+
+// apply makes the state after an event.
+func (s rows) apply(e *rowEvent) {
+	switch e.op {
+	case "t":
+		clear(s.keyed)
+		clear(s.bare)
+	case "d":
+		s.remove(e.key, e.before)
+	case "u":
+		if e.key == nil {
+			s.remove(nil, e.before)
+		}
+		s.put(e.key, e.after)
+	default:
+		s.put(e.key, e.after)
+	}
+}
+
+// compare says what differs. Columns that only one side has are passed over, and so is
+// whether a value is a text: a column that is added, dropped or changed in type does not
+// show in rows that nobody touches.
+func (s rows) compare(o rows) error {
+	for key, r := range s.keyed {
+		other, ok := o.keyed[key]
+		if !ok {
+			return fmt.Errorf("the row %s is missing", r)
+		}
+		for c, v := range r {
+			if w, both := other[c]; both && strings.Trim(v, `"`) != strings.Trim(w, `"`) {
+				return fmt.Errorf("%s of row %s is %s, want %s", c, key, brief(w), brief(v))
+			}
+		}
+	}
+	for key, r := range o.keyed {
+		if _, ok := s.keyed[key]; !ok {
+			return fmt.Errorf("the row %s is too many", r)
+		}
+	}
+	if !maps.Equal(s.bare, o.bare) {
+		return fmt.Errorf("rows without key: %v, want %v", o.bare, s.bare)
+	}
+	return nil
+}
+
+// capturedOf decodes the records of a topic with one partition.
+func capturedOf(t *testing.T, table string, records []harness.Record) *captured {
+	t.Helper()
+	c := &captured{table: table, state: newRows()}
+	// deleted is the event before if it is a delete, whose tombstone has to come.
+	var deleted *rowEvent
+	for i, r := range records {
+		key := decodeRow(t, r.Key, r.NullKey)
+		if r.NullValue {
+			if deleted == nil || !maps.Equal(deleted.key, key) {
+				t.Errorf("%s: record %d is a tombstone of %s, and before it there is %s", table, i, key, deleted)
+			}
+			deleted = nil
+			continue
+		}
+		if deleted != nil {
+			t.Errorf("%s: record %d follows %s without its tombstone", table, i, deleted)
+			deleted = nil
+		}
+		e := decodeEvent(t, r.Value)
+		e.key = key
+		if e.op == "d" {
+			deleted = &e
+		}
+		c.add(t, e)
+	}
+	return c
+}
+
+func (c *captured) add(t *testing.T, e rowEvent) {
+	t.Helper()
+	if e.op != "r" {
+		c.stream = append(c.stream, e)
+		c.state.apply(&e)
+		return
+	}
+	if len(c.stream) > 0 {
+		t.Errorf("%s: %s comes behind changes", c.table, &e)
+	}
+	n := len(c.readings)
+	if n == 0 || c.readings[n-1].at != e.lsn {
+		c.readings = append(c.readings, reading{e.lsn, newRows()})
+		n++
+	}
+	last := c.readings[n-1].rows
+	if _, twice := last.keyed[e.key.String()]; twice && e.key != nil {
+		t.Errorf("%s: %s is read twice", c.table, &e)
+	}
+	last.put(e.key, e.after)
+	c.state.put(e.key, e.after)
+}
+
+func decodeEvent(t *testing.T, value string) rowEvent {
+	t.Helper()
+	var v struct {
+		Op            string
+		Before, After json.RawMessage
+		Source        struct {
+			LSN  int64
+			TxID int64
+		}
+	}
+	if err := json.Unmarshal([]byte(value), &v); err != nil {
+		t.Fatalf("%v: %s", err, value)
+	}
+	return rowEvent{
+		op: v.Op, before: decodeRow(t, string(v.Before), false), after: decodeRow(t, string(v.After), false),
+		lsn: pglogrepl.LSN(v.Source.LSN), transaction: v.Source.TxID,
+	}
+}
+
+func decodeRow(t *testing.T, text string, null bool) tuple {
+	t.Helper()
+	if null || text == "" || text == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.UseNumber()
+	var m map[string]any
+	if err := d.Decode(&m); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	r := tuple{}
+	for name, v := range m {
+		switch v := v.(type) {
+		case nil:
+			r[name] = "null"
+		case string:
+			r[name] = strconv.Quote(v)
+		default:
+			r[name] = fmt.Sprint(v)
+		}
+	}
+	return r
+}
+
+// check compares with the oracle. start is the place at which the first snapshot was
+// taken: that of a table which had no rows then.
+func (c *captured) check(t *testing.T, all []rowEvent, start pglogrepl.LSN) {
+	t.Helper()
+	if len(c.readings) > 0 {
+		start = c.readings[0].at
+	}
+	from := slices.IndexFunc(all, func(e rowEvent) bool { return e.end > start })
+	if from < 0 {
+		from = len(all)
+	}
+	t.Logf("%s: %d readings, %d changes in them, %d behind", c.table, len(c.readings), from, len(all)-from)
+	c.checkStream(t, all[from:])
+	for i, r := range c.readings {
+		want := newRows()
+		for k := range all {
+			if all[k].end <= r.at {
+				want.apply(&all[k])
+			}
+		}
+		c.checkReading(t, i, want)
+	}
+	c.countBare(all[from:])
+}
+
+// countBare counts the rows without a key anew if the table was read more than once: what
+// changed between two readings is in the later one and in the changes, and a consumer
+// cannot tell the one from the other.
+func (c *captured) countBare(behind []rowEvent) {
+	if len(c.readings) < 2 || len(c.state.keyed) > 0 {
+		return
+	}
+	last := c.readings[len(c.readings)-1]
+	c.state.bare = maps.Clone(last.rows.bare)
+	for i := range behind {
+		if behind[i].end > last.at {
+			c.state.apply(&behind[i])
+		}
+	}
+}
+
+func (c *captured) checkStream(t *testing.T, all []rowEvent) {
+	t.Helper()
+	var want, got []string
+	for i := range all {
+		want = append(want, all[i].String())
+	}
+	for i := range c.stream {
+		got = append(got, c.stream[i].String())
+	}
+	compareLists(t, "changes of "+c.table, want, got)
+	for i := range min(len(all), len(c.stream)) {
+		w, g := &all[i], &c.stream[i]
+		if w.before == nil && g.before != nil {
+			t.Errorf("%s: %s has a row before, %s", c.table, g, g.before)
+		}
+		for column, v := range w.before {
+			if g.before[column] != v {
+				t.Errorf("%s: %s was %s, want %s", c.table, g, g.before, w.before)
+				break
+			}
+		}
+	}
+}
+
+// checkReading compares the rows of one snapshot with the table at that time. Only the
+// last reading has to be complete.
+func (c *captured) checkReading(t *testing.T, i int, want rows) {
+	t.Helper()
+	got := c.readings[i].rows
+	if i < len(c.readings)-1 {
+		for key := range want.keyed {
+			if _, ok := got.keyed[key]; !ok {
+				delete(want.keyed, key)
+			}
+		}
+		for content, n := range want.bare {
+			if got.bare[content] < n {
+				want.bare[content] = got.bare[content]
+			}
+		}
+		maps.DeleteFunc(want.bare, func(_ string, n int) bool { return n == 0 })
+	}
+	if err := want.compare(got); err != nil {
+		t.Errorf("%s: reading %d of %d at %s: %v", c.table, i+1, len(c.readings), c.readings[i].at, err)
+	}
+}
