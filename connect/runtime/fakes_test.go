@@ -23,6 +23,7 @@ type memory struct {
 	told    func(at int64)
 	poll    func(n int) error
 	start   func() error
+	commit  func() // called by Commit
 	polls   int
 	stops   int
 	twice   []string // what was called a second time on one task
@@ -130,6 +131,9 @@ func (t *memoryTask) Position(b *connect.Batch, i int) connect.Position {
 }
 
 func (t *memoryTask) Commit(_ context.Context, ps []connect.Position) error {
+	if t.m.commit != nil {
+		t.m.commit()
+	}
 	t.m.mu.Lock()
 	defer t.m.mu.Unlock()
 	for _, p := range ps {

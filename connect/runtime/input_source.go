@@ -359,7 +359,7 @@ func (r *sourceRoad) letsGo() bool {
 func (r *sourceRoad) records(ctx context.Context, b *held) (int32, error) {
 	u := r.unit
 	n := u.hold(b)
-	dropped := 0
+	dropped, limit := 0, r.t.o.Worker.UnitBytes+b.Bytes()
 	for i := range b.Records {
 		journal, errs := len(u.journal), u.errors
 		err := r.record(ctx, &b.Batch, i)
@@ -375,6 +375,13 @@ func (r *sourceRoad) records(ctx context.Context, b *held) (int32, error) {
 			return n, err
 		}
 		u.done(n, b, i)
+		if u.size() >= limit && i+1 < len(b.Records) {
+			if err := r.overflow(); err != nil {
+				return n, err
+			}
+			u = r.unit
+			n = u.hold(b)
+		}
 	}
 	r.m.Dropped.Add(int64(dropped))
 	if late := r.chain.late; late > 0 {

@@ -7,6 +7,8 @@ import "github.com/connectd/connectd/connect/kafka"
 const (
 	scratchFirst = 16 << 10
 	scratchMost  = 1 << 20
+	// scratchDoublings is how often the first size is doubled to become the largest.
+	scratchDoublings = 6
 	// scratchKeep is how many bytes of chunks a scratch keeps over a reset.
 	scratchKeep = 8 << 20
 )
@@ -24,7 +26,10 @@ type scratch struct {
 // tail returns an empty slice to append one encoding to.
 func (s *scratch) tail() []byte {
 	if s.cur == len(s.chunks) {
-		size := min(scratchFirst<<len(s.chunks), scratchMost)
+		size := scratchMost
+		if n := len(s.chunks); n < scratchDoublings {
+			size = scratchFirst << n
+		}
 		s.chunks = append(s.chunks, make([]byte, size))
 	}
 	c := s.chunks[s.cur]
@@ -39,8 +44,10 @@ func (s *scratch) keep(out []byte) []byte {
 		s.used += n
 		return out[:n:n]
 	}
-	// append has moved it into memory of its own; go on in the next chunk.
-	s.cur, s.used = s.cur+1, 0
+	// append has moved it into memory of its own.
+	if n <= len(s.chunks[s.cur])/2 {
+		s.cur, s.used = s.cur+1, 0 // little is left of the chunk
+	}
 	return out[:n:n]
 }
 

@@ -76,7 +76,7 @@ func (r *sourceRoad) closeUnit() error {
 	r.w.dir.turn(r.t.o.Now(), r.w.maxAge)
 	r.unit, r.ends, r.busy = next, false, true
 	go func() {
-		err := commit(r.hard, u)
+		err := guarded(func() error { return commit(r.hard, u) })
 		if err != nil {
 			err = r.c.failed(r.hard, u, err)
 		}
@@ -84,6 +84,21 @@ func (r *sourceRoad) closeUnit() error {
 		r.results <- committed{u, err}
 		r.t.waker.wake()
 	}()
+	return nil
+}
+
+// overflow closes the open unit within a batch whose outputs have become much more
+// than its inputs, after the unit before has been committed.
+func (r *sourceRoad) overflow() error {
+	if r.busy {
+		if err := r.settled(<-r.results); err != nil {
+			return err
+		}
+	}
+	if err := r.closeUnit(); err != nil {
+		return err
+	}
+	r.unit.opened = r.t.o.Now()
 	return nil
 }
 

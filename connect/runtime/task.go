@@ -4,8 +4,10 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -88,15 +90,28 @@ func orElse[T int | time.Duration](v, otherwise T) T {
 // committed in order; or until it fails. All goroutines of the task have ended and
 // everything is released when it returns. The error is a *RecordError for a record
 // under tolerance none, wraps ErrFenced if another instance has taken over, and is
-// worth a restart otherwise.
+// worth a restart otherwise. A panic of the plugin, on a goroutine of the task, is such
+// an error too, with its stack: it ends this task and not the others.
 func (t *Task) Run(ctx context.Context) error {
 	defer t.p.chain.close(t.o.Log)
 	hard, release := t.afterStop(ctx)
 	defer release()
-	if t.p.source != nil {
-		return t.runSource(ctx, hard)
-	}
-	return t.runSink(ctx, hard)
+	return guarded(func() error {
+		if t.p.source != nil {
+			return t.runSource(ctx, hard)
+		}
+		return t.runSink(ctx, hard)
+	})
+}
+
+// guarded makes an error of a panic.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("panic: %v\n%s", x, debug.Stack())
+		}
+	}()
+	return do()
 }
 
 // afterStop returns the context of commits: it goes on for a while when ctx has

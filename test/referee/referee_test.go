@@ -31,10 +31,14 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // scenario is what both systems are put through.
 type scenario struct {
 	name string
-	// before is SQL that runs before the connectors exist, during while they stream.
+	// before is SQL that runs before the connectors exist, during while they stream:
+	// see script_test.go for what else it may hold.
 	before, during string
-	// config is added to the settings that every scenario has; "" removes a key.
+	// config is added to the settings that every scenario has; "" removes a key. In
+	// values PREFIX is the topic prefix and SIDE is theirs or ours.
 	config map[string]string
+	// differs is nil unless connectd differs on purpose.
+	differs *difference
 	// marker is the topic of the table zz_marker, if it is not the usual one; its row
 	// is the last change of every scenario.
 	marker string
@@ -54,6 +58,13 @@ func (s scenario) settings(srv *pgtest.Server, db, prefix, slot string) map[stri
 		"value.converter": jsonConverter, "value.converter.schemas.enable": "true",
 	}
 	maps.Copy(c, s.config)
+	of := "theirs"
+	if strings.HasPrefix(slot, "ours") {
+		of = "ours"
+	}
+	for k, v := range c {
+		c[k] = strings.NewReplacer("PREFIX", prefix, "SIDE", of).Replace(v)
+	}
 	if list := c["table.include.list"]; list != "" {
 		c["table.include.list"] = list + ",public.zz_marker"
 	}
@@ -78,56 +89,6 @@ func sides(t *testing.T) (theirs, ours side) {
 	}
 	d := harness.Start(t, harness.Settings{})
 	return theirs, side{name: "connectd", rest: d.REST, kafka: d.Kafka, slot: pgtest.Name(t, "ours")}
-}
-
-func (s scenario) run(t *testing.T) {
-	t.Parallel()
-	srv := pgtest.Shared(t)
-	db := srv.Database(t)
-	theirs, ours := sides(t)
-	prefix := strings.ReplaceAll(pgtest.Name(t, "r"), "_", "-")
-	play(t, srv.URL(db), "CREATE TABLE zz_marker (id int PRIMARY KEY); INSERT INTO zz_marker VALUES (0); CREATE PUBLICATION judged FOR ALL TABLES;"+s.before)
-	t.Cleanup(func() { dropSlots(t, srv.URL(db), theirs.slot, ours.slot) })
-	for _, side := range []side{theirs, ours} {
-		side.create(t, prefix, s.settings(srv, db, prefix, side.slot))
-	}
-	for _, side := range []side{theirs, ours} {
-		side.waitSlot(t, srv, db, prefix)
-		if s.config["snapshot.mode"] != "no_data" {
-			side.waitSnapshot(t, prefix)
-		}
-	}
-	play(t, srv.URL(db), s.during+";INSERT INTO zz_marker VALUES (1)")
-	marker := prefix + ".public.zz_marker"
-	if s.marker != "" {
-		marker = strings.ReplaceAll(s.marker, "PREFIX", prefix)
-	}
-	for _, side := range []side{theirs, ours} {
-		side.waitMarker(t, prefix, marker)
-	}
-	for _, side := range []side{theirs, ours} {
-		side.stop(t, prefix)
-	}
-	compare(t, theirs.records(t, prefix), ours.records(t, prefix))
-}
-
-// play runs statements in one session, each in a transaction of its own where none
-// was begun. None of them has a semicolon inside.
-func play(t *testing.T, url, sql string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	for statement := range strings.SplitSeq(sql, ";") {
-		if strings.TrimSpace(statement) == "" {
-			continue
-		}
-		if _, err := conn.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
 }
 
 // dropSlots removes what the connectors have left, once they have ended.
@@ -227,6 +188,29 @@ func (s side) waitSlot(t *testing.T, srv *pgtest.Server, db, name string) {
 	})
 }
 
+// waitIdle waits until nobody uses the slot.
+func (s side) waitIdle(t *testing.T, srv *pgtest.Server, db string) {
+	t.Helper()
+	harness.Eventually(t, "slot "+s.slot+" is free", func() error {
+		rows, err := srv.Query(t.Context(), db, "SELECT 1 FROM pg_replication_slots WHERE active AND slot_name = '"+s.slot+"'")
+		if err == nil && len(rows) > 0 {
+			err = fmt.Errorf("slot %s is in use", s.slot)
+		}
+		return err
+	})
+}
+
+// resume lets a stopped connector go on.
+func (s side) resume(t *testing.T, name string) {
+	t.Helper()
+	harness.Eventually(t, s.name+" resumes", func() error {
+		if code, answer := s.call(t, "PUT", "/connectors/"+name+"/resume", nil); code >= 300 {
+			return fmt.Errorf("%d %s", code, answer)
+		}
+		return nil
+	})
+}
+
 // waitSnapshot waits until the offsets say that the snapshot is over. Every scenario has
 // a row to take a snapshot of.
 func (s side) waitSnapshot(t *testing.T, name string) {
@@ -256,14 +240,16 @@ func (s side) waitSnapshot(t *testing.T, name string) {
 	})
 }
 
-func (s side) waitMarker(t *testing.T, name, topic string) {
+// waitMarker waits until the row id of the table zz_marker has come out.
+func (s side) waitMarker(t *testing.T, name, topic string, id int) {
 	t.Helper()
-	harness.Eventually(t, s.name+" has written the marker to "+topic, func() error {
+	want := fmt.Sprintf(`"id":%d`, id)
+	harness.Eventually(t, fmt.Sprintf("%s has written marker %d to %s", s.name, id, topic), func() error {
 		if trace := s.failed(t, name); trace != "" {
 			t.Fatalf("%s failed: %s", s.name, trace)
 		}
 		records, err := harness.ReadCommitted(s.kafka, topic)
-		if err == nil && (len(records) == 0 || !strings.Contains(records[len(records)-1].Key, `"id":1`)) {
+		if err == nil && (len(records) == 0 || !strings.Contains(records[len(records)-1].Key+records[len(records)-1].Value, want)) {
 			err = fmt.Errorf("it is not among %d records", len(records))
 		}
 		return err
