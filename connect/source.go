@@ -94,3 +94,20 @@ type StatePartitioned interface {
 	// the number that all tasks of the connector have together. It is asked after Start.
 	StatePartitions() (own []int32, total int32)
 }
+
+// Figure is a number that a task shows of itself, beside what the engine counts.
+type Figure struct {
+	// Name is in the form of Prometheus, without a prefix, with its unit at the end:
+	// "slot_lag_bytes". A task shows a name once.
+	Name string
+	// Help is one sentence, the same for all values of the name.
+	Help  string
+	Value float64
+}
+
+// Observer is implemented by source and sink tasks that have figures of their own to
+// show, such as how far a replication slot is behind. Figures is called at any time
+// between Start and Stop, from any goroutine, and must answer at once, from memory.
+type Observer interface {
+	Figures() []Figure
+}

@@ -85,6 +85,12 @@ func (r *Registry) Collect(out chan<- prometheus.Metric) {
 				out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(t.Task), labels...)
 			}
 		}
+		for _, f := range t.Figures() {
+			desc := prometheus.NewDesc("connectd_task_"+f.Name, f.Help, []string{"connector", "task"}, nil)
+			if m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, f.Value, labels...); err == nil {
+				out <- m
+			}
+		}
 		out <- prometheus.MustNewConstMetric(statusDesc, prometheus.GaugeValue, 1, append(labels, string(t.State()))...)
 		byConnector[t.id.connector] = append(byConnector[t.id.connector], t.Task)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/connectd/connectd/connect"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -86,5 +88,24 @@ func TestTaskIsKeptOverRestarts(t *testing.T) {
 	}
 	if s := r.Task("a", 0).State(); s != Unassigned {
 		t.Errorf("the state is %q", s)
+	}
+}
+
+func TestFiguresOfATaskAreShownWhileItRuns(t *testing.T) {
+	r := NewRegistry()
+	task := r.Task("orders", 0)
+	task.SetFigures(func() []connect.Figure {
+		return []connect.Figure{{Name: "slot_lag_bytes", Help: "How far.", Value: 42}, {Name: "not a name", Value: 1}}
+	})
+	w := httptest.NewRecorder()
+	r.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if want := `connectd_task_slot_lag_bytes{connector="orders",task="0"} 42`; w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+		t.Errorf("status %d, no line %q", w.Code, want)
+	}
+	task.SetFigures(nil)
+	w = httptest.NewRecorder()
+	r.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if strings.Contains(w.Body.String(), "slot_lag_bytes") || task.Figures() != nil {
+		t.Error("a task that has ended still shows figures")
 	}
 }

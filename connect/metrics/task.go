@@ -2,7 +2,11 @@
 
 package metrics
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/connectd/connectd/connect"
+)
 
 // State of a connector or task, as status answers name it.
 type State string
@@ -50,6 +54,24 @@ type Task struct {
 
 	state atomic.Value
 	kind  atomic.Int32
+	own   atomic.Pointer[func() []connect.Figure]
+}
+
+// SetFigures says where the task's own figures come from; nil ends that.
+func (t *Task) SetFigures(f func() []connect.Figure) {
+	if f == nil {
+		t.own.Store(nil)
+		return
+	}
+	t.own.Store(&f)
+}
+
+// Figures returns the task's own figures; nil if it has none or does not run.
+func (t *Task) Figures() []connect.Figure {
+	if f := t.own.Load(); f != nil {
+		return (*f)()
+	}
+	return nil
 }
 
 // SetKind says whether the task is of a source or of a sink.

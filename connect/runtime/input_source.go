@@ -140,6 +140,7 @@ func (r *sourceRoad) start(ctx context.Context) error {
 			return fmt.Errorf("start the connector's task: %w", err)
 		}
 		r.task, r.c.task, r.c.position = task, task, task.Position
+		showFigures(r.m, task)
 		return nil
 	})
 }

@@ -143,6 +143,7 @@ func (r *sinkRoad) start(ctx context.Context) error {
 			return fmt.Errorf("start the connector's task: %w", err)
 		}
 		r.task = task
+		showFigures(r.m, task)
 		return nil
 	})
 }
@@ -359,6 +360,7 @@ func (r *sinkRoad) close() {
 		r.fetcher.Close()
 	}
 	if r.task != nil {
+		r.m.SetFigures(nil)
 		logStop(r.t.o.Log, r.task.Stop(r.hard))
 	}
 	if r.keep != nil {

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/metrics"
 )
 
 // closeIfDue hands the open unit to the committer, if it is due and the committer
@@ -193,9 +196,17 @@ func (r *sourceRoad) close(hard context.Context) {
 		<-r.results
 	}
 	if r.task != nil {
+		r.m.SetFigures(nil)
 		logStop(r.log, r.task.Stop(hard))
 	}
 	r.keep.close(hard)
+}
+
+// showFigures makes the figures of a started task part of its metrics.
+func showFigures(m *metrics.Task, task any) {
+	if o, ok := task.(connect.Observer); ok {
+		m.SetFigures(o.Figures)
+	}
 }
 
 func logStop(log *slog.Logger, err error) {

@@ -34,6 +34,8 @@ type InstanceStatus struct {
 type TaskStatus struct {
 	ID int `json:"id"`
 	InstanceStatus
+	// Figures are what a running task shows of itself; the original has none.
+	Figures map[string]float64 `json:"connectd_figures,omitempty"`
 }
 
 // TaskConfig is a task with its configuration; secrets are masked.
@@ -53,7 +55,7 @@ func (w *Worker) Status(name string) (Status, error) {
 	out := Status{Name: name, Connector: view(st, w.versionOf(class)), Tasks: []TaskStatus{}, Type: w.typeOf(class)}
 	tasks := w.status.Tasks(name)
 	for _, id := range slices.Sorted(maps.Keys(tasks)) {
-		out.Tasks = append(out.Tasks, TaskStatus{id, view(tasks[id], w.versionOf(class))})
+		out.Tasks = append(out.Tasks, TaskStatus{id, view(tasks[id], w.versionOf(class)), w.figures(name, id)})
 	}
 	return out, nil
 }
@@ -69,7 +71,23 @@ func (w *Worker) TaskStatus(name string, task int) (TaskStatus, error) {
 		return TaskStatus{}, notFound("No status found for task %s-%d", name, task)
 	}
 	s, _ := w.config.Connector(name)
-	return TaskStatus{task, view(st, w.versionOf(s.Config["connector.class"]))}, nil
+	return TaskStatus{task, view(st, w.versionOf(s.Config["connector.class"])), w.figures(name, task)}, nil
+}
+
+// figures are those of a task that runs in this worker.
+func (w *Worker) figures(name string, task int) map[string]float64 {
+	if w.o.Metrics == nil {
+		return nil
+	}
+	all := w.o.Metrics.Task(name, task).Figures()
+	if len(all) == 0 {
+		return nil
+	}
+	out := make(map[string]float64, len(all))
+	for _, f := range all {
+		out[f.Name] = f.Value
+	}
+	return out
 }
 
 // TaskConfigs returns the tasks of a connector with their configurations.
