@@ -89,10 +89,14 @@ func line(r harness.Record) string {
 }
 
 // lines are the records of each topic as text. Of heartbeats that follow each other
-// only one stays: how many there are is a matter of time.
+// only one stays: how many there are is a matter of time. The table of signals has
+// another name on each side, and its topic is left out.
 func lines(topics map[string][]harness.Record) map[string][]string {
 	out := map[string][]string{}
 	for topic, records := range topics {
+		if strings.Contains(topic, ".signal_") {
+			continue
+		}
 		all := make([]string, 0, len(records))
 		for _, r := range records {
 			l := line(r)
