@@ -128,10 +128,12 @@ func (y *system) catchUp(ctx context.Context, r *report, w workload, bare time.D
 	name := y.prefix(w)
 	resetPeak(y.pid)
 	cpu, began := cpuTime(y.pid), time.Now()
-	if err := y.call(ctx, "PUT", "/connectors/"+name+"/resume", nil, nil); err != nil {
-		return err
-	}
-	if err := y.until(ctx, tick, "the last change is there", y.filled(y.topic(name, "done"), 1)); err != nil {
+	if err := y.profiled(ctx, func() error {
+		if err := y.call(ctx, "PUT", "/connectors/"+name+"/resume", nil, nil); err != nil {
+			return err
+		}
+		return y.until(ctx, tick, "the last change is there", y.filled(y.topic(name, "done"), 1))
+	}); err != nil {
 		return err
 	}
 	took := time.Since(began)

@@ -79,7 +79,7 @@ func compareRows(a *connect.Arena, event *connect.Struct) (changed, same []conne
 	fields := after.Schema.Fields()
 	changed, same = a.Values(len(fields))[:0], a.Values(len(fields))[:0]
 	for i := range fields {
-		old := connect.Null()
+		var old connect.Value
 		if before.Schema == after.Schema {
 			old = before.Values[i]
 		} else {

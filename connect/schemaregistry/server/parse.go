@@ -33,6 +33,7 @@ type resolver struct {
 // request. Both is as in the original.
 func (s *state) parse(v *version, defaults bool) (parsed, error) {
 	if v.Type != typeAvro {
+		//lint:ignore ST1005 the text is the original's, and part of the protocol
 		return parsed{}, fmt.Errorf("Invalid schema type %s", v.Type)
 	}
 	r := resolver{state: s, visited: map[string]bool{}}
@@ -52,6 +53,7 @@ func (r *resolver) resolve(from string, refs []avro.Reference) error {
 		subject := within(contextOf(from), ref.Subject)
 		v := r.state.version(subject, ref.Version, withDeleted)
 		if v == nil {
+			//lint:ignore ST1005 the text is the original's, and part of the protocol
 			return fmt.Errorf("No schema reference found for subject \"%s\" and version %d", ref.Subject, ref.Version)
 		}
 		ref.Version = v.Version

@@ -160,6 +160,7 @@ func referencesOf(v *avro.JSON) ([]avro.Reference, error) {
 	for _, item := range v.Items {
 		name, subject, number := presentOf(item.Get("name")), presentOf(item.Get("subject")), presentOf(item.Get("version"))
 		if name == nil || subject == nil || number == nil {
+			//lint:ignore ST1005 the text is the original's, and part of the protocol
 			return nil, fmt.Errorf("Invalid reference: %s", item)
 		}
 		refs = append(refs, avro.Reference{Name: textOf(name), Subject: textOf(subject), Version: intOf(number, 0)})
