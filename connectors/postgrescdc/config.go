@@ -49,9 +49,8 @@ type serverSettings struct {
 	Host, User, Password, Database            string
 	Port                                      int
 	TLSMode, Cert, Key, KeyPassword, RootCert string
-	KeepAlive                                 bool
 	InitialStatements                         []string
-	QueryTimeout, ConnectTimeout              time.Duration
+	ConnectTimeout                            time.Duration
 }
 
 type slotSettings struct {
@@ -59,13 +58,10 @@ type slotSettings struct {
 	DropOnStop     bool
 	Failover       bool
 	Params         []pluginOption
-	MaxRetries     int
 	RetryDelay     time.Duration
 	LostPolicy     string // fail, resnapshot
 	StatusInterval time.Duration
-	Flush          bool // whether the slot is moved at all: false for lsn.flush.mode=manual
-	FlushTimeout   time.Duration
-	XminInterval   time.Duration
+	Flush          bool   // whether the slot is moved at all: false for lsn.flush.mode=manual
 	Mismatch       string // no_validation, trust_offset, trust_greater_lsn
 }
 
@@ -80,12 +76,12 @@ type publicationSettings struct {
 }
 
 type topicSettings struct {
-	Prefix, Delimiter  string
-	Transaction        string // last part only
-	HeartbeatName      string // the whole name; "" means HeartbeatPrefix, dot, Prefix
-	HeartbeatPrefix    string
-	HeartbeatInterval  time.Duration
-	HeartbeatStatement string
+	Prefix, Delimiter string
+	Transaction       string // last part only
+	HeartbeatName     string // the whole name; "" means HeartbeatPrefix, dot, Prefix
+	HeartbeatPrefix   string
+	HeartbeatInterval time.Duration
+	HeartbeatSQL      string // heartbeat.action.query
 }
 
 type formatSettings struct {
@@ -98,7 +94,6 @@ type formatSettings struct {
 	MoneyDigits         int
 	Unavailable         string // as given, with its prefix hex: if it has one
 	UnknownTypes        bool
-	Comments            bool
 	SchemaNames         adjustment
 	FieldNames          adjustment
 	ConvertFailure      string // fail, warn, skip
@@ -118,26 +113,19 @@ type snapshotSettings struct {
 	WholeTables              bool // one thread for each table
 	Delay, StreamDelay       time.Duration
 	ChunkSize                int
-	Watermarks               string // insert_insert, insert_delete
-	ReadOnly                 bool
 }
 
 type runtimeSettings struct {
-	MaxBatch      int
 	QueueBytes    int64
 	EventFailure  string // fail, warn, skip
 	MaxRetries    int    // -1 for no limit
-	MaxRetryWait  time.Duration
 	MaxTables     int    // 0 for any number
 	TooManyTables string // warn, fail
 }
 
 type signalSettings struct {
-	Table                 string
-	Source, Kafka         bool
-	KafkaTopic            string
-	NotifyTopic           string
-	NotifySink, NotifyLog bool
+	Table  string // as schema.table, "" for none
+	Source bool   // whether signals are read from it
 }
 
 const defaultQueueBytes = 16 << 20

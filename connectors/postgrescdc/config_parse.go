@@ -97,8 +97,7 @@ func (p *parser) server() serverSettings {
 		Password: c.String("database.password"), Database: c.String("database.dbname"),
 		TLSMode: p.choice(sslModes), Cert: c.String("database.sslcert"), Key: c.String("database.sslkey"),
 		KeyPassword: c.String("database.sslpassword"), RootCert: c.String("database.sslrootcert"),
-		KeepAlive: c.Bool("database.tcpKeepAlive"), InitialStatements: splitStatements(c.String("database.initial.statements")),
-		QueryTimeout: c.Millis("database.query.timeout.ms"), ConnectTimeout: c.Millis("connection.validation.timeout.ms"),
+		InitialStatements: splitStatements(c.String("database.initial.statements")), ConnectTimeout: c.Millis("connection.validation.timeout.ms"),
 	}
 }
 
@@ -119,9 +118,8 @@ func (p *parser) slot() slotSettings {
 	}
 	return slotSettings{
 		Name: c.String("slot.name"), DropOnStop: c.Bool("slot.drop.on.stop"), Failover: c.Bool("slot.failover"), Params: params,
-		MaxRetries: c.Int("slot.max.retries"), RetryDelay: c.Millis("slot.retry.delay.ms"), LostPolicy: p.choice(lostPolicies),
-		StatusInterval: c.Millis("status.update.interval.ms"), Flush: flush, FlushTimeout: c.Millis("lsn.flush.timeout.ms"),
-		XminInterval: c.Millis("xmin.fetch.interval.ms"), Mismatch: p.choice(mismatchStrategies),
+		RetryDelay: c.Millis("slot.retry.delay.ms"), LostPolicy: p.choice(lostPolicies),
+		StatusInterval: c.Millis("status.update.interval.ms"), Flush: flush, Mismatch: p.choice(mismatchStrategies),
 	}
 }
 
@@ -204,7 +202,7 @@ func (p *parser) topics() topicSettings {
 	return topicSettings{
 		Prefix: c.String("topic.prefix"), Delimiter: c.String("topic.delimiter"), Transaction: c.String("topic.transaction"),
 		HeartbeatName: c.String("topic.heartbeat.name"), HeartbeatPrefix: c.String("heartbeat.topics.prefix"),
-		HeartbeatInterval: c.Millis("heartbeat.interval.ms"), HeartbeatStatement: c.String("heartbeat.action.query"),
+		HeartbeatInterval: c.Millis("heartbeat.interval.ms"), HeartbeatSQL: c.String("heartbeat.action.query"),
 	}
 }
 
@@ -220,8 +218,8 @@ func (p *parser) format() formatSettings {
 		Tombstones: c.Bool("tombstones.on.delete"), Binary: p.choice(binaryModes), Decimal: p.choice(decimalModes),
 		Time: p.choice(timeModes), Hstore: p.choice(hstoreModes), Interval: p.choice(intervalModes),
 		MoneyDigits: c.Int("money.fraction.digits"), Unavailable: placeholder, UnknownTypes: c.Bool("include.unknown.datatypes"),
-		Comments: c.Bool("include.schema.comments"), SchemaNames: adjustment(p.choice(schemaAdjustments)),
-		FieldNames: adjustment(p.choice(fieldAdjustments)), ConvertFailure: p.choice(convertFailures),
+		SchemaNames: adjustment(p.choice(schemaAdjustments)),
+		FieldNames:  adjustment(p.choice(fieldAdjustments)), ConvertFailure: p.choice(convertFailures),
 		Transactions: c.Bool("provide.transaction.metadata"), ContextHeaders: c.Bool("extended.headers.enabled"),
 		SkipUnchangedUpdate: c.Bool("skip.messages.without.change"),
 	}

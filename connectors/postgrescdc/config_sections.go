@@ -19,7 +19,7 @@ func (p *parser) snapshot() snapshotSettings {
 		Lock: p.choice(lockingModes) == "shared", LockTimeout: c.Millis("snapshot.lock.timeout.ms"), Statements: p.statements(),
 		Order: p.choice(tableOrders), Threads: c.Int("snapshot.max.threads"), ThreadParts: c.Int("snapshot.max.threads.multiplier"),
 		WholeTables: c.Bool("legacy.snapshot.max.threads"), Delay: c.Millis("snapshot.delay.ms"), StreamDelay: c.Millis("streaming.delay.ms"),
-		ChunkSize: c.Int("incremental.snapshot.chunk.size"), Watermarks: p.choice(watermarkStrategies), ReadOnly: c.Bool("read.only"),
+		ChunkSize: c.Int("incremental.snapshot.chunk.size"),
 	}
 }
 
@@ -54,57 +54,44 @@ func (p *parser) runtime() runtimeSettings {
 		queue = defaultQueueBytes
 	}
 	return runtimeSettings{
-		MaxBatch: c.Int("max.batch.size"), QueueBytes: queue, EventFailure: p.choice(eventFailures),
-		MaxRetries: c.Int("errors.max.retries"), MaxRetryWait: c.Millis("retriable.restart.connector.wait.ms"),
+		QueueBytes: queue, EventFailure: p.choice(eventFailures), MaxRetries: c.Int("errors.max.retries"),
 		MaxTables: c.Int("guardrail.collections.max"), TooManyTables: p.choice(guardrailActions),
 	}
 }
 
 func (p *parser) signals() signalSettings {
 	c := p.c
-	p.channels("signal.enabled.channels", []string{"source", "kafka"}, map[string]string{
-		"jmx": noJava, "file": "signals are not read from files", "in-process": "signals come through the table or a topic",
-	})
-	p.channels("notification.enabled.channels", []string{"sink", "log"}, map[string]string{
-		"jmx": noJava, "http": "notifications over HTTP are not sent",
-	})
-	s := signalSettings{
-		Table: listText(c, "signal.data.collection"), Source: contains(c, "signal.enabled.channels", "source"),
-		Kafka: contains(c, "signal.enabled.channels", "kafka"), KafkaTopic: c.String("signal.kafka.topic"),
-		NotifyTopic: c.String("notification.sink.topic.name"), NotifySink: contains(c, "notification.enabled.channels", "sink"),
-		NotifyLog: contains(c, "notification.enabled.channels", "log"),
-	}
-	if s.KafkaTopic == "" {
-		s.KafkaTopic = c.String("topic.prefix") + "-signal"
-	}
+	p.channels("signal.enabled.channels", "source")
+	p.channels("notification.enabled.channels")
+	s := signalSettings{Table: listText(c, "signal.data.collection"), Source: len(c.List("signal.enabled.channels")) > 0}
 	if s.Table != "" && (strings.Count(s.Table, ".") != 1 || strings.Contains(s.Table, ",")) {
 		p.fail("signal.data.collection", "must be one table as schema.table", "")
-	}
-	if s.NotifySink && s.NotifyTopic == "" {
-		p.fail("notification.sink.topic.name", "is needed with the notification channel sink", "")
 	}
 	return s
 }
 
-func contains(c connect.Config, key, value string) bool {
-	return slices.ContainsFunc(c.List(key), func(s string) bool { return strings.EqualFold(s, value) })
+// absentChannels are channels of the original that do not exist here.
+var absentChannels = map[string]string{
+	"jmx": noJava, "file": "signals are not read from files", "kafka": "signals are not read from a topic", "in-process": "there is no process around the connector",
+	"sink": "notifications are not sent", "log": "notifications are not sent", "http": "notifications are not sent",
 }
 
 // channels checks a list of channel names.
-func (p *parser) channels(key string, valid []string, refused map[string]string) {
+func (p *parser) channels(key string, valid ...string) {
 	for _, name := range p.c.List(key) {
 		name = strings.ToLower(name)
 		if slices.Contains(valid, name) {
 			continue
 		}
-		if reason, ok := refused[name]; ok {
-			p.fail(key, "the channel "+name+" is not available here: "+reason, "use "+strings.Join(valid, " or "))
-			continue
-		}
-		hint := ""
+		reason, absent := absentChannels[name]
+		hint := "leave it out"
 		if near := connect.Nearest(name, valid); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		p.fail(key, "each element must be one of "+strings.Join(valid, ", "), hint)
+		if absent {
+			p.fail(key, "the channel "+name+" is not available here: "+reason, hint)
+			continue
+		}
+		p.fail(key, "there is no channel "+name, hint)
 	}
 }

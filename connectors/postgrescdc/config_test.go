@@ -45,12 +45,11 @@ func TestDefaults(t *testing.T) {
 	s := mustParse(t)
 	want := settings{
 		Server: serverSettings{
-			Host: "127.0.0.1", Port: 5432, User: "postgres", Database: "postgres", TLSMode: "prefer", KeepAlive: true,
-			QueryTimeout: 10 * time.Minute, ConnectTimeout: time.Minute,
+			Host: "127.0.0.1", Port: 5432, User: "postgres", Database: "postgres", TLSMode: "prefer", ConnectTimeout: time.Minute,
 		},
 		Slot: slotSettings{
-			Name: "debezium", MaxRetries: 6, RetryDelay: 10 * time.Second, LostPolicy: "fail", StatusInterval: 10 * time.Second,
-			Flush: true, FlushTimeout: 30 * time.Second, Mismatch: "no_validation",
+			Name: "debezium", RetryDelay: 10 * time.Second, LostPolicy: "fail", StatusInterval: 10 * time.Second,
+			Flush: true, Mismatch: "no_validation",
 		},
 		Publication: publicationSettings{Name: "dbz_publication", Autocreate: "filtered"},
 		Topics:      topicSettings{Prefix: "v", Delimiter: ".", Transaction: "transaction", HeartbeatPrefix: "__debezium-heartbeat"},
@@ -60,10 +59,10 @@ func TestDefaults(t *testing.T) {
 		},
 		Snapshot: snapshotSettings{
 			Mode: "initial", LockTimeout: 10 * time.Second, Statements: map[string]string{}, Order: "disabled", Threads: 1, ThreadParts: 1,
-			ChunkSize: 1024, Watermarks: "insert_insert",
+			ChunkSize: 1024,
 		},
-		Runtime: runtimeSettings{MaxBatch: 2048, QueueBytes: 16 << 20, EventFailure: "fail", MaxRetries: -1, MaxRetryWait: 10 * time.Second, TooManyTables: "warn"},
-		Signals: signalSettings{Source: true, KafkaTopic: "v-signal"},
+		Runtime: runtimeSettings{QueueBytes: 16 << 20, EventFailure: "fail", MaxRetries: -1, TooManyTables: "warn"},
+		Signals: signalSettings{Source: true},
 	}
 	s.filter, s.columns = nil, nil
 	if diff := cmp.Diff(want, *s, cmp.AllowUnexported(settings{})); diff != "" {
@@ -134,7 +133,9 @@ func TestMistakes(t *testing.T) {
 			"snapshot.select.statement.overrides.public.b: "}},
 		{"placeholder", []string{"unavailable.value.placeholder", "hex:0"}, []string{"unavailable.value.placeholder: "}},
 		{"flush contradiction", []string{"flush.lsn.source", "true", "lsn.flush.mode", "manual"}, []string{"flush.lsn.source: "}},
-		{"channel slip", []string{"notification.enabled.channels", "lgo"}, []string{"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: each element must be one of sink, log (did you mean log?)"}},
+		{"channel slip", []string{"signal.enabled.channels", "sorce"}, []string{"signal.enabled.channels: The 'signal.enabled.channels' value is invalid: there is no channel sorce (did you mean source?)"}},
+		{"notifications", []string{"notification.enabled.channels", "sink", "notification.sink.topic.name", "n"}, []string{"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: the channel sink is not available here: notifications are not sent (leave it out)"}},
+		{"xmin", []string{"xmin.fetch.interval.ms", "5"}, []string{"xmin.fetch.interval.ms: "}},
 		{"two signal tables", []string{"signal.data.collection", "public.a,public.b"}, []string{"signal.data.collection: "}},
 		{"builtin", []string{"table.ignore.builtin", "false"}, []string{"table.ignore.builtin: "}},
 		{"publication name", []string{"publication.name", ""}, []string{"publication.name: "}},
@@ -142,7 +143,6 @@ func TestMistakes(t *testing.T) {
 		{"option without value", []string{"slot.stream.params", "origin"}, []string{"slot.stream.params: The 'slot.stream.params' value is invalid: 'origin' is not of the form name=value"}},
 		{"option twice", []string{"slot.stream.params", "a=1;a=2"}, []string{"slot.stream.params: The 'slot.stream.params' value is invalid: the option a is given twice"}},
 		{"algorithm far off", []string{"column.mask.hash.whirlpool.with.salt.pepper", "a"}, []string{"column.mask.hash.whirlpool.with.salt.[hidden]: The 'column.mask.hash.whirlpool.with.salt.[hidden]' value is invalid: there is no algorithm 'whirlpool'; the algorithms are MD5, SHA, "}},
-		{"sink without topic", []string{"notification.enabled.channels", "sink"}, []string{"notification.sink.topic.name: "}},
 		{"mask number", []string{"column.mask.with.x.chars", "a"}, []string{"column.mask.with.x.chars: The 'column.mask.with.x.chars' value is invalid: 'x' in the key must be a number"}},
 		{"mask algorithm", []string{"column.mask.hash.SHA256.with.salt.pepper", "a"}, []string{"column.mask.hash.SHA256.with.salt.[hidden]: The 'column.mask.hash.SHA256.with.salt.[hidden]' value is invalid: there is no algorithm 'SHA256' (did you mean SHA-256?)"}},
 		{"mask form", []string{"column.mask.hash.SHA-256.salt.pepper", "a"}, []string{"column.mask.hash.[hidden]: "}},

@@ -63,7 +63,18 @@ func Probe(ctx context.Context, c connect.Config) connect.ConfigErrors {
 	if err != nil {
 		return connect.ConfigErrors{hostError(s, validating+connectText(s, err))}
 	}
-	return p.probe()
+	errs = p.probe()
+	if s.Runtime.MaxTables == 0 || s.Runtime.TooManyTables != "fail" {
+		return errs
+	}
+	tables, err := s.capturedTables(ctx, conn.PgConn())
+	if err != nil {
+		return append(errs, hostError(s, validating+connectText(s, err)))
+	}
+	if len(tables) > s.Runtime.MaxTables {
+		errs = append(errs, *invalid("guardrail.collections.max", strconv.Itoa(s.Runtime.MaxTables), fmt.Sprintf("%d tables are captured", len(tables)), "narrow the filters, or raise the limit"))
+	}
+	return errs
 }
 
 const validating = "Error while validating connector config: "

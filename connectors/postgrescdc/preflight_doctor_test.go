@@ -22,6 +22,7 @@ func TestProbe(t *testing.T) {
 	srv := pgtest.Shared(t)
 	g := newGround(t, srv, srv.Database(t), "NOREPLICATION")
 	srv.MustExec(t, g.db, g.fill("SELECT pg_create_logical_replication_slot('@slot', 'test_decoding')"))
+	srv.MustExec(t, g.db, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)")
 	port := closedPort(t)
 	for _, tc := range []struct {
 		name  string
@@ -38,6 +39,8 @@ func TestProbe(t *testing.T) {
 			"database.user: The 'database.user' value is invalid: the user has not the attribute REPLICATION (a superuser can run ALTER ROLE",
 			"slot.name: The 'slot.name' value is invalid: use replication slot"}},
 		{"sound", []string{"database.user", "superuser", "slot.name", "free"}, nil},
+		{"too many tables", []string{"database.user", "superuser", "slot.name", "free", "guardrail.collections.max", "1", "guardrail.collections.limit.action", "fail"}, []string{
+			"guardrail.collections.max: The 'guardrail.collections.max' value is invalid: 2 tables are captured (narrow"}},
 		{"left to Validate", []string{"snapshot.mode", "bogus", "database.port", port}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

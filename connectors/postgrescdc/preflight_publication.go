@@ -30,6 +30,9 @@ func (p *flight) checkCaptured() {
 			Fatal: p.s.Runtime.TooManyTables == "fail",
 		})
 	}
+	if p.s.Topics.HeartbeatSQL != "" {
+		p.warn("heartbeat.action.query is not run", "the slot follows the server without it; who looks at the rows that it writes has to write them otherwise", "")
+	}
 	for _, pattern := range p.s.filter.tableIn {
 		matches := func(t *tableFacts) bool { return pattern.MatchString(t.name().String()) }
 		if !slices.ContainsFunc(p.tables, matches) {
