@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// demoTime is how long the whole demonstration may take.
-const demoTime = 55 * time.Second
+// storyTime is how long one story may take at most; all together take a few seconds.
+const storyTime = 55 * time.Second
 
 func main() {
 	if len(os.Args) != 2 {
@@ -26,8 +26,6 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, demoTime)
-	defer cancel()
 	if err := run(ctx, os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
 		os.Exit(1)
@@ -51,13 +49,19 @@ func run(ctx context.Context, binary string) (err error) {
 			fmt.Fprintf(os.Stderr, "\nthe daemon's log:\n%s\n", d.log.String())
 		}
 	}()
-	if err := carts(ctx, d); err != nil {
+	if err := told(ctx, d, carts); err != nil {
 		return err
 	}
-	if err := sales(ctx, d); err != nil {
+	if err := told(ctx, d, sales); err != nil {
 		return err
 	}
 	return orders(ctx, d)
+}
+
+func told(ctx context.Context, d *daemon, story func(context.Context, *daemon) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storyTime)
+	defer cancel()
+	return story(ctx, d)
 }
 
 // say prints one paragraph between what the daemon prints.

@@ -13,12 +13,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
 
 const (
 	database = "postgres"
+	// installTime is how long finding, or installing, and starting a server may take.
+	installTime = 5 * time.Minute
 	// loaded is how many orders are written while the table changes and the daemon dies.
 	loaded = 300
 )
@@ -27,7 +30,10 @@ const (
 // gets a column and the daemon is killed.
 func orders(ctx context.Context, d *daemon) (err error) {
 	say("Third story: the changes of a Postgres table. A private server is started; an existing one is not touched.")
-	srv, err := pgtest.Start(ctx, "", pgtest.Options{})
+	// What is missing is installed first, which takes its own time.
+	installed, cancel := context.WithTimeout(ctx, installTime)
+	defer cancel()
+	srv, err := pgtest.Start(installed, "", pgtest.Options{})
 	if err != nil && os.Getenv("CI") == "" {
 		say("There is no Postgres here, so this story is left out: %v", err)
 		return nil
@@ -36,6 +42,8 @@ func orders(ctx context.Context, d *daemon) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
+	ctx, done := context.WithTimeout(ctx, storyTime)
+	defer done()
 	if err := srv.Exec(ctx, database, `CREATE TABLE orders (id serial PRIMARY KEY, customer text NOT NULL, quantity int NOT NULL);
 		INSERT INTO orders (customer, quantity) VALUES ('ann', 1), ('bob', 2)`); err != nil {
 		return err
