@@ -153,7 +153,7 @@ const (
 type origin struct {
 	snapshot connect.Value
 	micros   int64
-	// txID is zero outside of transactions.
+	// txID is zero outside of transactions, and lsn for rows of incremental snapshots.
 	txID       int64
 	lsn        lsn
 	lastCommit lsn
@@ -177,7 +177,9 @@ func (e *emitter) sourceBlock(a *connect.Arena, o *origin, schema, table connect
 	if o.txID != 0 {
 		v[sourceTxID] = connect.Int64(o.txID)
 	}
-	v[sourceLSN] = connect.Int64(int64(o.lsn))
+	if o.lsn != 0 {
+		v[sourceLSN] = connect.Int64(int64(o.lsn))
+	}
 	v[sourceOrigin], v[sourceOriginLSN] = o.name, o.lsnThere
 	return connect.StructValue(st)
 }
@@ -194,21 +196,23 @@ func floorDiv(n, by int64) int64 {
 const sequenceLength = 2*20 + len(`["",""]`)
 
 // sequence writes the newest commit and the place of the change as a JSON array of
-// two strings; a commit that is not known is null.
+// two strings; what is not known is null.
 func sequence(a *connect.Arena, commit, at lsn) connect.Value {
 	b := a.Bytes(sequenceLength)[:0]
 	b = append(b, '[')
-	if commit == 0 {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, '"')
-		b = strconv.AppendUint(b, uint64(commit), 10)
-		b = append(b, '"')
+	b = appendQuoted(b, commit)
+	b = append(b, ',')
+	b = appendQuoted(b, at)
+	return connect.StringOf(append(b, ']'))
+}
+
+func appendQuoted(b []byte, at lsn) []byte {
+	if at == 0 {
+		return append(b, "null"...)
 	}
-	b = append(b, `,"`...)
+	b = append(b, '"')
 	b = strconv.AppendUint(b, uint64(at), 10)
-	b = append(b, `"]`...)
-	return connect.StringOf(b)
+	return append(b, '"')
 }
 
 // transactionID writes the id of a transaction as Debezium does: the number of the

@@ -29,6 +29,12 @@ type emitter struct {
 	// micros is the time of the newest commit.
 	micros int64
 
+	// window is open while a chunk of an incremental snapshot is read.
+	window *chunkWindow
+	// recent are the newest transactions of the stream, in a ring.
+	recent     [1024]uint32
+	recentNext int
+
 	b   *connect.Batch
 	tag *batchTag
 	// scratch takes records that are done already.
@@ -94,6 +100,8 @@ func (e *emitter) begin(commit lsn, micros int64, xid uint32) {
 	e.tx = transaction{
 		open: true, skip: commit < e.place.end, commit: commit, txID: int64(xid), micros: micros, stretch: -1, what: changeBegin,
 	}
+	e.recent[e.recentNext%len(e.recent)] = xid
+	e.recentNext++
 	if e.tx.skip {
 		return
 	}
@@ -204,8 +212,11 @@ func (e *emitter) transactionBase() place {
 
 // fixed adds a record whose place is p, whatever else is going on.
 func (e *emitter) fixed(size int, p place) *connect.Record {
-	n := len(e.tag.stretches)
-	e.tag.stretches = append(e.tag.stretches, stretch{base: p, fixed: true})
+	n := len(e.tag.stretches) - 1
+	if n < 0 || !e.tag.stretches[n].fixed || e.tag.stretches[n].base != p {
+		n++
+		e.tag.stretches = append(e.tag.stretches, stretch{base: p, fixed: true})
+	}
 	r := e.b.Add(size)
 	r.Pos = pack(n, changeNone, 0, 0, 0, 0)
 	return r

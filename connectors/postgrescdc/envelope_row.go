@@ -60,6 +60,12 @@ func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) er
 	if !t.captured || e.tx.commit < e.frontier(t) {
 		return nil
 	}
+	if t.signals {
+		return e.signal(what, ev)
+	}
+	if e.window != nil {
+		e.window.seen(t, ev)
+	}
 	t, err := e.current(ctx, t, ev.after)
 	if err != nil {
 		return err
@@ -187,7 +193,10 @@ func (e *emitter) truncate(relation uint32, at lsn) error {
 	if t == nil {
 		return fmt.Errorf("read TRUNCATE at %s: relation %d: %w", at, relation, errRelationUnknown)
 	}
-	if !t.captured || e.tx.commit < e.frontier(t) || e.s.filter.skips('t') {
+	if e.window != nil {
+		e.window.stale = true
+	}
+	if !t.captured || t.signals || e.tx.commit < e.frontier(t) || e.s.filter.skips('t') {
 		return nil
 	}
 	r := e.record(rowSize, true)

@@ -38,6 +38,7 @@ const (
 	memberSystem   = "connectd_system"
 	memberTimeline = "connectd_timeline"
 	memberTables   = "connectd_snapshot_tables"
+	memberChunks   = "connectd_incremental"
 )
 
 // lsn is a place in the log of the server.
@@ -87,6 +88,8 @@ type place struct {
 	// snapshot is not nil while tables are being read or still have a frontier of
 	// their own.
 	snapshot *snapshotProgress
+	// incremental is what is left of incremental snapshots.
+	incremental *incremental
 	// foreign is set if the offset was written by Debezium: the transaction txID is
 	// done up to the change at lsn, counted events times.
 	foreign bool
@@ -197,6 +200,9 @@ func (p place) offset() connect.Value {
 	if p.snapshot != nil && len(p.snapshot.tables) > 0 {
 		text(memberTables, p.snapshot.text())
 	}
+	if p.incremental != nil {
+		text(memberChunks, p.incremental.text())
+	}
 	return connect.Map(m)
 }
 
@@ -294,6 +300,7 @@ func parseOffset(v connect.Value) (place, error) {
 	p.timeline, _ = o.number(memberTimeline)
 	p.change = changeOf(o.text(memberMessageType))
 	p.readSnapshot(o)
+	p.readIncremental(o)
 	end, own := o.number(memberEnd)
 	if p.end = lsn(end); !own {
 		p.takeOver()
@@ -329,6 +336,17 @@ func (p *place) readSnapshot(o *offsetMembers) {
 	p.snapshot.tables = make(map[string]tableMark, len(tables))
 	for name, at := range tables {
 		p.snapshot.tables[name] = tableMark{at: lsn(max(at, -at)), done: at > 0}
+	}
+}
+
+func (p *place) readIncremental(o *offsetMembers) {
+	text := o.text(memberChunks)
+	if text == "" {
+		return
+	}
+	var err error
+	if p.incremental, err = parseIncremental(text); err != nil && o.err == nil {
+		o.err = fmt.Errorf("read stored offset: member %q must be a JSON object: %w", memberChunks, err)
 	}
 }
 

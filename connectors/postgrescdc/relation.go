@@ -41,8 +41,10 @@ type tablePlan struct {
 	described []types.Column
 
 	captured bool
-	name     string
-	topic    string
+	// signals says that the table is the one of signals: its rows are obeyed, not emitted.
+	signals bool
+	name    string
+	topic   string
 	// schema and table are what source says.
 	schema, table connect.Value
 	columns       []columnPlan
@@ -55,6 +57,9 @@ type tablePlan struct {
 	// keyIsIdentity says that old tuples have all key columns, so that a change of the
 	// key can be seen.
 	keyIsIdentity bool
+	// chunkKey holds the places of the primary key in its order, nil if there is none or
+	// if the catalog and the stream do not agree on it.
+	chunkKey []int
 }
 
 // columnPlan is one column, in the order of the stream.
@@ -84,11 +89,12 @@ type planner struct {
 func (p *planner) plan(r relation, known *catalogTable) (*tablePlan, error) {
 	t := &tablePlan{
 		relation: r, schema: connect.String(r.name.schema), table: connect.String(r.name.table),
-		captured: p.s.filter.table(r.name.schema, r.name.table),
+		captured: p.s.filter.table(r.name.schema, r.name.table), signals: p.s.filter.signals(r.name.schema, r.name.table),
 	}
 	if !t.captured {
 		return t, nil
 	}
+	t.chunkKey = known.chunkKey(&r)
 	keys := p.keyOf(&r, known)
 	t.described = make([]types.Column, len(r.columns))
 	for i, c := range r.columns {
@@ -103,7 +109,9 @@ func (p *planner) plan(r relation, known *catalogTable) (*tablePlan, error) {
 // loosen makes a plan in which a column allows null: the catalog said otherwise, but a
 // null has come.
 func (p *planner) loosen(t *tablePlan, column int) (*tablePlan, error) {
-	next := &tablePlan{relation: t.relation, schema: t.schema, table: t.table, captured: true, described: slices.Clone(t.described)}
+	next := &tablePlan{
+		relation: t.relation, schema: t.schema, table: t.table, captured: true, chunkKey: t.chunkKey, described: slices.Clone(t.described),
+	}
 	next.described[column].NotNull = false
 	keys := make([]string, len(t.key))
 	for i, k := range t.key {

@@ -33,6 +33,22 @@ func (t *catalogTable) describe(c relationColumn) types.Column {
 	return t.columns[i]
 }
 
+// chunkKey is the places of the primary key's columns in a relation.
+func (t *catalogTable) chunkKey(r *relation) []int {
+	if !t.primary {
+		return nil
+	}
+	var out []int
+	for _, k := range t.key {
+		i := slices.IndexFunc(r.columns, func(c relationColumn) bool { return c.name == k })
+		if i < 0 {
+			return nil
+		}
+		out = append(out, i)
+	}
+	return out
+}
+
 // keySQL finds the primary key, or else the first unique index that is on columns alone
 // and on all rows. The columns are in the order of the index.
 const keySQL = `SELECT i.indisprimary, array_agg(a.attname::text ORDER BY k.n)
@@ -127,7 +143,7 @@ func (rs *relations) knowTypes(ctx context.Context, conn *pgx.Conn, r *relation)
 
 // same reports whether two plans make the same of every row.
 func (t *tablePlan) same(o *tablePlan) bool {
-	if t.captured != o.captured || !t.relation.equal(&o.relation) || !slices.Equal(t.key, o.key) || t.topic != o.topic {
+	if t.captured != o.captured || !t.relation.equal(&o.relation) || !slices.Equal(t.key, o.key) || !slices.Equal(t.chunkKey, o.chunkKey) || t.topic != o.topic {
 		return false
 	}
 	return !t.captured || t.envelope.Equal(o.envelope) && (t.keySchema == o.keySchema || t.keySchema.Equal(o.keySchema)) &&

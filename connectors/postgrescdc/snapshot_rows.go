@@ -23,18 +23,15 @@ type snapshotRows struct {
 	begun     bool
 	tuple     []tupleColumn
 	unescaped []byte
-	// stretchOf is the batch whose stretch is used again while the progress is the same.
-	stretchOf *batchTag
-	stretch   int
 }
 
 // fill writes rows that have been read into the batch, until it is full or there are no
 // more at hand. It reports that the snapshot is done.
-func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch) (bool, error) {
+func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch) bool {
 	select {
 	case <-r.planned:
 	default:
-		return false, nil
+		return false
 	}
 	w := &r.rows
 	if !w.begun {
@@ -43,20 +40,19 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 	for !b.Full() && ctx.Err() == nil {
 		row, job, more := r.pull()
 		if row == nil && more {
-			return false, nil
+			return false
 		}
 		if w.held != nil {
-			if err := r.emit(ctx, e, row == nil, row == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan); err != nil {
-				return false, err
-			}
+			r.emit(e, row == nil, row == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan)
 		}
 		if row == nil {
-			return true, r.finish(e, b)
+			r.finish(e, b)
+			return true
 		}
 		w.firstOf = w.held == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan
 		w.held, w.heldJob = row, job
 	}
-	return false, nil
+	return false
 }
 
 // pull returns the next row, which stays valid. more is false at the very end.
@@ -85,7 +81,7 @@ func (r *snapshotReader) pull() (row []byte, job int, more bool) {
 }
 
 // emit writes the row that is held back.
-func (r *snapshotReader) emit(ctx context.Context, e *emitter, last, lastOf bool) error {
+func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 	w := &r.rows
 	plan := r.jobs[w.heldJob].plan
 	marker := snapshotYes
@@ -106,31 +102,16 @@ func (r *snapshotReader) emit(ctx context.Context, e *emitter, last, lastOf bool
 	if last {
 		r.complete(e)
 	}
-	if err := w.split(); err != nil {
-		return fmt.Errorf("read snapshot of %s: %w", plan.name, err)
-	}
+	w.split()
 	d := e.decode(plan, w.tuple, nil)
-	rec := r.record(e, rowSize+len(w.held))
+	rec := e.fixed(rowSize+len(w.held), e.place)
 	if d.err != nil {
 		rec.Topic, rec.Err = plan.topic, fmt.Errorf("read snapshot of %s: %w", plan.name, d.err)
 		rec.RawValue = e.b.Arena.Copy(w.held)
-		return nil
+		return
 	}
 	o := origin{snapshot: marker, micros: e.place.micros, txID: e.place.txID, lsn: r.point}
 	e.fillAs(rec, plan, &o, opRead, connect.Null(), d.row, d.key)
-	return nil
-}
-
-// record adds a record whose place is that of the emitter.
-func (r *snapshotReader) record(e *emitter, size int) *connect.Record {
-	w := &r.rows
-	if w.stretchOf == e.tag && e.tag.stretches[w.stretch].base.snapshot == e.place.snapshot {
-		rec := e.b.Add(size)
-		rec.Pos = pack(w.stretch, changeNone, 0, 0, 0, 0)
-		return rec
-	}
-	w.stretchOf, w.stretch = e.tag, len(e.tag.stretches)
-	return e.fixed(size, e.place)
 }
 
 // complete makes the place one behind the snapshot. Tables that were read at an earlier
@@ -144,18 +125,17 @@ func (r *snapshotReader) complete(e *emitter) {
 }
 
 // finish ends a snapshot; if its last row is not in this batch, a position says so.
-func (r *snapshotReader) finish(e *emitter, b *connect.Batch) error {
+func (r *snapshotReader) finish(e *emitter, b *connect.Batch) {
 	if r.rows.held == nil {
 		r.complete(e)
 		b.Progress = append(b.Progress, e.position())
 	}
 	r.rows.held = nil
 	r.log.Info("the snapshot is complete", "lsn", r.point.String())
-	return nil
 }
 
 // split takes the row apart: columns are separated by tabs, and \N is null.
-func (w *snapshotRows) split() error {
+func (w *snapshotRows) split() {
 	w.tuple, w.unescaped = w.tuple[:0], w.unescaped[:0]
 	if cap(w.unescaped) < len(w.held) {
 		w.unescaped = make([]byte, 0, len(w.held))
@@ -177,7 +157,7 @@ func (w *snapshotRows) split() error {
 		}
 		w.tuple = append(w.tuple, col)
 		if i < 0 {
-			return nil
+			return
 		}
 		rest = rest[i+1:]
 	}

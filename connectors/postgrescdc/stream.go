@@ -47,11 +47,18 @@ type stream struct {
 	// next is where a new session asks the stream to start.
 	next lsn
 
+	// live is the connection while its stream runs, and reply asks that the server is
+	// asked for a keepalive: for poke.
+	live  atomic.Pointer[net.Conn]
+	reply atomic.Bool
+
 	conn     *pgconn.PgConn
 	buffered *bufio.Reader
-	reported lsn
 	due      time.Time
-	open     bool // between BEGIN and COMMIT
+	// pings are the answers that the server has asked for since pingStart.
+	pings     int
+	pingStart time.Time
+	open      bool // between BEGIN and COMMIT
 }
 
 // acknowledge raises the position that is reported as flushed.
@@ -61,6 +68,15 @@ func (st *stream) acknowledge(to lsn) {
 		if uint64(to) <= old || st.acknowledged.CompareAndSwap(old, uint64(to)) {
 			return
 		}
+	}
+}
+
+// poke asks the server how far it is. The answer comes as a keepalive, once everything
+// before has been read. It may be called from any goroutine.
+func (st *stream) poke() {
+	st.reply.Store(true)
+	if c := st.live.Load(); c != nil {
+		_ = (*c).SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -109,6 +125,8 @@ func (st *stream) session(ctx context.Context) error {
 	conn := st.conn.Conn()
 	wake := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer wake()
+	st.live.Store(&conn)
+	defer st.live.Store(nil)
 	return st.read(ctx)
 }
 
@@ -246,11 +264,27 @@ func (st *stream) copyData(c *chunk, b []byte) error {
 			c.keepalive(end)
 		}
 		if b[keepaliveSize-1] != 0 {
-			return st.report()
+			return st.pinged()
 		}
 		return nil
 	}
 	return fmt.Errorf("read replication stream: frame %q of %d bytes is not known or too short", b[0], len(b))
+}
+
+// pingsToLeave is how many answers the server may want within a second.
+const pingsToLeave = 200
+
+// pinged answers the server. One that is shutting down asks again and again until
+// everything it has sent is committed, and does not end before; then the connection is
+// given up, and the next one goes on from where the offsets are.
+func (st *stream) pinged() error {
+	if now := time.Now(); now.Sub(st.pingStart) > time.Second {
+		st.pings, st.pingStart = 0, now
+	}
+	if st.pings++; st.pings > pingsToLeave {
+		return errServerLeaves
+	}
+	return st.report()
 }
 
 // keepalive adds a keepalive, or moves the one that is the last item.
@@ -282,17 +316,17 @@ func (st *stream) follow(message []byte) {
 	}
 }
 
-// report tells the server how far the offsets have been committed. All three positions
-// are said explicitly and are the committed one: what is not committed is read again.
+// report tells the server how far whole transactions have been read, and how far the
+// offsets have been committed: only the latter moves the slot. All three positions are
+// said explicitly.
 func (st *stream) report() error {
 	to := lsn(st.acknowledged.Load())
 	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), st.conn, pglogrepl.StandbyStatusUpdate{
-		WALWritePosition: to, WALFlushPosition: to, WALApplyPosition: to,
+		WALWritePosition: max(to, st.next), WALFlushPosition: to, WALApplyPosition: to, ReplyRequested: st.reply.Swap(false),
 	})
 	if err != nil {
 		return fmt.Errorf("report position %s: %w", to, err)
 	}
-	st.reported = to
 	st.due = time.Now().Add(min(ackPause, st.s.Slot.StatusInterval))
 	return st.conn.Conn().SetReadDeadline(st.due)
 }

@@ -2,10 +2,7 @@
 
 package postgrescdc
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // itemKind says what an item of the queue is.
 type itemKind uint8
@@ -108,6 +105,16 @@ func (q *queue) fail(err error) {
 	signal(q.ready)
 }
 
+// failure is the error that ends the queue, if it is empty.
+func (q *queue) failure() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.chunks) > 0 {
+		return nil
+	}
+	return q.err
+}
+
 // tryTake returns the next chunk, nil if there is none.
 func (q *queue) tryTake() (*chunk, error) {
 	q.mu.Lock()
@@ -118,15 +125,6 @@ func (q *queue) tryTake() (*chunk, error) {
 	c := q.chunks[0]
 	q.chunks = q.chunks[:copy(q.chunks, q.chunks[1:])]
 	return c, nil
-}
-
-// wait returns when there may be something to take, or ctx ends, or wake is readable.
-func (q *queue) wait(ctx context.Context, wake <-chan struct{}) {
-	select {
-	case <-q.ready:
-	case <-wake:
-	case <-ctx.Done():
-	}
 }
 
 // giveBack returns a chunk that has been worked off.

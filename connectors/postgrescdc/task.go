@@ -31,6 +31,12 @@ type task struct {
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 	catalog *pgx.Conn
+	// chunks reads incremental snapshots for what is asked for; chunkReady wakes Poll when
+	// it has.
+	chunks     chunkReader
+	chunkAsked chan *chunkWindow
+	chunkReady chan struct{}
+	chunkPause time.Time
 	// catalogPauses grow while the catalog cannot be asked.
 	catalogPauses pauses
 
@@ -156,7 +162,14 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	// The reader lives until Stop, not until the end of Start.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	t.cancel = cancel
-	t.wg.Add(1)
+	t.chunks = chunkReader{s: t.s, schemas: e.schemas}
+	t.chunkAsked, t.chunkReady = make(chan *chunkWindow, 1), make(chan struct{}, 1)
+	t.heartbeat = e.now()
+	t.wg.Add(2)
+	go func() {
+		defer t.wg.Done()
+		t.readChunks(running)
+	}()
 	go func() {
 		defer t.wg.Done()
 		t.read(running, repl, start)

@@ -34,13 +34,15 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 // fill works off what is at hand, until the batch is full.
 func (t *task) fill(ctx context.Context, b *connect.Batch) error {
 	if t.snapshot != nil {
-		done, err := t.snapshot.fill(ctx, t.emitter, b)
-		if err != nil || !done {
-			return err
+		if !t.snapshot.fill(ctx, t.emitter, b) {
+			return t.queue.failure()
 		}
 		t.snapshot = nil
 	}
 	for !b.Full() && ctx.Err() == nil {
+		if t.advance(b, nil) {
+			return nil
+		}
 		if t.chunk == nil {
 			c, err := t.queue.tryTake()
 			if c == nil {
@@ -65,6 +67,9 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 	e := t.emitter
 	for t.next < len(t.chunk.items) {
 		it := &t.chunk.items[t.next]
+		if e.window != nil && t.advance(b, it) {
+			return true, nil
+		}
 		t.next++
 		switch it.kind {
 		case itemKeepalive:
@@ -162,6 +167,9 @@ func (t *task) wait(ctx context.Context) error {
 	if every := t.s.Topics.HeartbeatInterval; every > 0 && t.snapshot == nil {
 		until = min(until, time.Until(t.heartbeat.Add(every)))
 	}
+	if t.emitter.window != nil || t.emitter.place.incremental.active() {
+		until = min(until, chunkTick)
+	}
 	timer := time.NewTimer(max(until, time.Millisecond))
 	defer timer.Stop()
 	var rows <-chan struct{}
@@ -170,6 +178,7 @@ func (t *task) wait(ctx context.Context) error {
 	}
 	select {
 	case <-t.queue.ready:
+	case <-t.chunkReady:
 	case <-rows:
 	case <-timer.C:
 	case <-ctx.Done():

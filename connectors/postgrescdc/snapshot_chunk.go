@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// chunkWindow is one chunk of an incremental snapshot, from the moment at which it is
+// asked for until its rows are written. Rows whose keys the stream touches in between
+// are left out: what the stream says of them is newer, or the same.
+//
+// The chunk is read in a snapshot of its own. Everything that this sees was committed
+// before horizon, and has come by the stream when the stream passes that. What the stream
+// had delivered before the window must be visible: that is checked, since the server sends
+// a transaction a moment before others can see it.
+type chunkWindow struct {
+	left    *incremental
+	result  chan *chunkRows
+	touched map[string]struct{}
+	// stale says that the table has changed, or was emptied: the chunk is read again.
+	stale bool
+
+	got  *chunkRows
+	next int // the row to be written
+	n    int // rows that were left out
+}
+
+// chunkRows is what was read.
+type chunkRows struct {
+	table    uint32
+	plan     *tablePlan
+	rows     []byte
+	keys     []string // of the rows, in their order
+	last     []string
+	end      bool
+	horizon  lsn
+	running  []uint32
+	resolved []incrementalTable
+	err      error
+}
+
+// chunkReader reads chunks with a connection of its own, which is open as long as there
+// is something to read. One chunk is read at a time.
+type chunkReader struct {
+	s       *settings
+	schemas *schemas
+	conn    *pgx.Conn
+}
+
+func (r *chunkReader) close() {
+	if r.conn != nil {
+		hangUp(r.conn.PgConn())
+		r.conn = nil
+	}
+}
+
+// read reads the next chunk of the first table, or looks up what the first pattern means.
+func (r *chunkReader) read(ctx context.Context, n *incremental) *chunkRows {
+	c := &chunkRows{}
+	if c.err = r.open(ctx); c.err != nil {
+		return c
+	}
+	if t := n.Tables[0]; t.Pattern {
+		c.resolved, c.err = r.resolve(ctx, t)
+	} else {
+		c.err = r.copyChunk(ctx, c, t, n.After)
+	}
+	if c.err != nil {
+		r.close()
+	}
+	return c
+}
+
+func (r *chunkReader) open(ctx context.Context) error {
+	if r.conn != nil {
+		return nil
+	}
+	config, err := r.s.sqlConfig()
+	if err != nil {
+		return err
+	}
+	if r.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
+		r.conn = nil
+		return fmt.Errorf("connect: %w", err)
+	}
+	return nil
+}
+
+// resolve lists the captured tables that a pattern means.
+func (r *chunkReader) resolve(ctx context.Context, t incrementalTable) ([]incrementalTable, error) {
+	re, err := compilePattern(t.Name)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := r.s.capturedTables(ctx, r.conn.PgConn())
+	if err != nil {
+		return nil, err
+	}
+	out := []incrementalTable{}
+	for _, c := range tables {
+		name := c.name.String()
+		if (re.MatchString(name) || name == t.Name) && !r.s.filter.signals(c.name.schema, c.name.table) {
+			out = append(out, incrementalTable{Name: name, Filter: t.Filter})
+		}
+	}
+	return out, nil
+}
+
+var errNoKey = errors.New("it has no primary key, by which it could be read in parts")
+
+// copyChunk reads a chunk in a transaction of its own.
+func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, t incrementalTable, after []string) error {
+	conn := r.conn.PgConn()
+	if err := run(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+		return err
+	}
+	snapshot, err := scalar(ctx, conn, "SELECT txid_current_snapshot()")
+	if err != nil {
+		return err
+	}
+	if c.running, err = runningIn(snapshot); err != nil {
+		return err
+	}
+	at, err := scalar(ctx, conn, "SELECT pg_current_wal_insert_lsn()")
+	if err != nil {
+		return err
+	}
+	if err := c.horizon.Scan(at); err != nil {
+		return err
+	}
+	if err := r.describe(ctx, c, t); err != nil {
+		return err
+	}
+	if c.plan == nil { // the table is gone
+		c.end = true
+		return run(ctx, conn, "COMMIT")
+	}
+	var rows bytes.Buffer
+	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, t, after)); err != nil {
+		return fmt.Errorf("copy from table %s: %w", t.Name, err)
+	}
+	c.rows = rows.Bytes()
+	c.index(r.s.Snapshot.ChunkSize)
+	return run(ctx, conn, "COMMIT")
+}
+
+// runningIn reads the transactions that were under way at a snapshot.
+func runningIn(snapshot string) ([]uint32, error) {
+	parts := strings.Split(snapshot, ":")
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("read snapshot %q: it must have three parts", snapshot)
+	}
+	var out []uint32
+	for _, x := range strings.Split(parts[2], ",") {
+		if x == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(x, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read snapshot %q: %w", snapshot, err)
+		}
+		out = append(out, uint32(n))
+	}
+	return out, nil
+}
+
+// describe plans the table as it is in the snapshot.
+func (r *chunkReader) describe(ctx context.Context, c *chunkRows, t incrementalTable) error {
+	tables, err := r.s.capturedTables(ctx, r.conn.PgConn())
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(tables, func(o capturedTable) bool { return o.name.String() == t.Name })
+	if i < 0 {
+		return nil
+	}
+	known, err := loadTable(ctx, r.conn, tables[i].id)
+	if err != nil {
+		return fmt.Errorf("look up table %s: %w", t.Name, err)
+	}
+	catalog, err := loadTypes(ctx, r.conn)
+	if err != nil {
+		return err
+	}
+	if !known.primary {
+		return fmt.Errorf("read table %s: %w", t.Name, errNoKey)
+	}
+	p := newPlanner(r.s, r.schemas, catalog)
+	c.table = tables[i].id
+	c.plan, err = p.plan(describeTable(tables[i], known), known)
+	return err
+}
+
+// statement selects the rows behind a key, in the order of the primary key.
+func (r *chunkReader) statement(plan *tablePlan, t incrementalTable, after []string) string {
+	columns := make([]string, len(plan.columns))
+	for i := range plan.columns {
+		columns[i] = quoteIdent(plan.described[i].Name)
+	}
+	keys := make([]string, len(plan.chunkKey))
+	for i, k := range plan.chunkKey {
+		keys[i] = columns[k]
+	}
+	var conditions []string
+	if len(after) == len(keys) {
+		values := make([]string, len(after))
+		for i, v := range after {
+			values[i] = quoteLiteral(v)
+		}
+		conditions = append(conditions, "("+strings.Join(keys, ", ")+") > ("+strings.Join(values, ", ")+")")
+	}
+	if t.Filter != "" {
+		conditions = append(conditions, "("+t.Filter+")")
+	}
+	sql := "COPY (SELECT " + strings.Join(columns, ", ") + " FROM " + plan.relation.name.sql()
+	if len(conditions) > 0 {
+		sql += " WHERE " + strings.Join(conditions, " AND ")
+	}
+	return sql + " ORDER BY " + strings.Join(keys, ", ") + " LIMIT " + strconv.Itoa(r.s.Snapshot.ChunkSize) + ") TO STDOUT"
+}
+
+// index finds the keys of the rows. Fewer rows than were asked for are the last.
+func (c *chunkRows) index(size int) {
+	var w snapshotRows
+	rest := c.rows
+	for {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			break
+		}
+		w.held, rest = rest[:i], rest[i+1:]
+		w.split()
+		c.keys = append(c.keys, string(keyBytes(nil, c.plan.chunkKey, w.tuple)))
+		if bytes.IndexByte(rest, '\n') < 0 {
+			for _, k := range c.plan.chunkKey {
+				c.last = append(c.last, string(w.tuple[k].Data))
+			}
+		}
+	}
+	c.end = len(c.keys) < size
+}
+
+// keyBytes joins the texts of the key columns so that different keys differ.
+func keyBytes(dst []byte, key []int, tuple []tupleColumn) []byte {
+	for _, k := range key {
+		if k >= len(tuple) {
+			continue
+		}
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(tuple[k].Data)))
+		dst = append(dst, tuple[k].Data...)
+	}
+	return dst
+}
+
+// seen takes note of a change of the stream in the window.
+func (w *chunkWindow) seen(t *tablePlan, ev *rowEvent) {
+	if len(w.left.Tables) == 0 || t.name != w.left.Tables[0].Name {
+		return
+	}
+	key := t.chunkKey
+	if key == nil {
+		w.stale = true
+		return
+	}
+	if ev.before != nil {
+		w.stale = w.stale || !ev.full && !t.chunkKeyIsIdentity()
+		w.touched[string(keyBytes(nil, key, ev.before))] = struct{}{}
+	}
+	if ev.after != nil {
+		w.touched[string(keyBytes(nil, key, ev.after))] = struct{}{}
+	}
+}
+
+// chunkKeyIsIdentity reports whether old tuples have the primary key.
+func (t *tablePlan) chunkKeyIsIdentity() bool {
+	return !slices.ContainsFunc(t.chunkKey, func(i int) bool { return !t.relation.columns[i].identity })
+}
+
+// writeChunk writes rows of the chunk until the batch is full, and reports that all are
+// written.
+func (e *emitter) writeChunk(w *chunkWindow) bool {
+	c := w.got
+	var rows snapshotRows
+	for ; w.next < len(c.keys); w.next++ {
+		if e.b.Full() {
+			return false
+		}
+		i := bytes.IndexByte(c.rows, '\n')
+		rows.held, c.rows = c.rows[:i], c.rows[i+1:]
+		if _, newer := w.touched[c.keys[w.next]]; newer {
+			w.n++
+			continue
+		}
+		if w.next == len(c.keys)-1 {
+			e.place.incremental = w.left.read(c.last, c.end)
+		}
+		rows.split()
+		d := e.decode(c.plan, rows.tuple, nil)
+		rec := e.fixed(rowSize+len(rows.held), e.place)
+		if d.err != nil {
+			rec.Topic, rec.Err = c.plan.topic, fmt.Errorf("read incremental snapshot of %s: %w", c.plan.name, d.err)
+			rec.RawValue = e.b.Arena.Copy(rows.held)
+			continue
+		}
+		o := origin{snapshot: snapshotIncremental, micros: e.now().UnixMicro(), lastCommit: e.place.lastCommit}
+		e.fillAs(rec, c.plan, &o, opRead, connect.Null(), d.row, d.key)
+	}
+	e.place.incremental = w.left.read(c.last, c.end)
+	return true
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgrescdc
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+)
+
+const (
+	// chunkTick is how often an idle server is asked how far it is, while rows wait for it.
+	chunkTick = 20 * time.Millisecond
+	// chunkRetry is how long a chunk that could not be read waits.
+	chunkRetry = time.Second
+)
+
+// signal obeys a row of the table of signals: id, type, data.
+func (e *emitter) signal(what change, ev *rowEvent) error {
+	if what != changeInsert || !e.s.Signals.Source || e.tx.ordinal <= e.tx.done {
+		return nil
+	}
+	if len(ev.after) < 3 {
+		e.log.Warn("a signal is left out: the table of signals must have the columns id, type and data")
+		return nil
+	}
+	id, kind, data := string(ev.after[0].Data), string(ev.after[1].Data), string(ev.after[2].Data)
+	next, message, err := e.place.incremental.signal(kind, data)
+	if err != nil {
+		e.log.Warn("a signal is left out", "id", id, "error", err)
+		return nil
+	}
+	if message != "" {
+		e.log.Info(message, "signal", id)
+		return nil
+	}
+	e.log.Info("a signal has come", "id", id, "type", kind, "data", data)
+	e.place.incremental = next
+	e.tx.stretch = -1 // places from here on have what is left
+	return nil
+}
+
+// advance does the next step of an incremental snapshot between two transactions: it asks
+// for a chunk, or writes one when the stream has passed everything that the chunk shows.
+// it is the item that comes next, nil if that is not known. It reports that the batch
+// should end here.
+func (t *task) advance(b *connect.Batch, it *item) bool {
+	e := t.emitter
+	if e.tx.open || e.place.commit != 0 || e.place.foreign {
+		return false
+	}
+	w := e.window
+	if w == nil {
+		t.openWindow()
+		return false
+	}
+	if w.got == nil {
+		select {
+		case w.got = <-w.result:
+		default:
+			return false
+		}
+		if !t.usable(w) {
+			e.window = nil
+			return false
+		}
+	}
+	if w.left != e.place.incremental || w.stale {
+		e.window = nil
+		return false
+	}
+	if e.place.end < w.got.horizon && !t.begins(it, w.got.horizon) {
+		if it == nil {
+			t.stream.poke()
+		}
+		return false
+	}
+	return t.write(w, b)
+}
+
+// begins reports whether an item is the beginning of a transaction that the horizon does
+// not cover: all that it covers have come.
+func (t *task) begins(it *item, horizon lsn) bool {
+	if it == nil || it.kind != itemData || it.len < 9 {
+		return false
+	}
+	data := t.chunk.bytes(it)
+	return data[0] == 'B' && lsn(binary.BigEndian.Uint64(data[1:])) >= horizon
+}
+
+// openWindow asks for the next chunk, if there is one to be read.
+func (t *task) openWindow() {
+	e := t.emitter
+	if !e.place.incremental.active() || t.now().Before(t.chunkPause) {
+		return
+	}
+	w := &chunkWindow{left: e.place.incremental, result: make(chan *chunkRows, 1), touched: map[string]struct{}{}}
+	e.window = w
+	t.chunkAsked <- w // there is room: one window is open at a time
+}
+
+// readChunks is the goroutine that reads what is asked for.
+func (t *task) readChunks(ctx context.Context) {
+	defer t.chunks.close()
+	for {
+		select {
+		case w := <-t.chunkAsked:
+			w.result <- t.chunks.read(ctx, w.left)
+			signal(t.chunkReady)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// usable looks at what was read: only rows that are complete and not too old are written.
+func (t *task) usable(w *chunkWindow) bool {
+	e, c := t.emitter, w.got
+	switch {
+	case errors.Is(c.err, context.Canceled):
+		return false
+	case c.err != nil && passes(c.err):
+		t.log.Warn("a part of an incremental snapshot cannot be read; it is tried again", "error", c.err)
+		t.chunkPause = t.now().Add(chunkRetry)
+		return false
+	case c.err != nil:
+		t.log.Error("a table of an incremental snapshot is left out", "table", w.left.Tables[0].Name, "error", c.err)
+		t.leave(w, w.left.read(nil, true))
+		return false
+	case c.resolved != nil:
+		t.leave(w, w.left.resolved(c.resolved))
+		return false
+	}
+	early := slices.ContainsFunc(c.running, func(x uint32) bool { return slices.Contains(e.recent[:], x) })
+	if early { // the stream was ahead of what others can see
+		t.chunkPause = t.now().Add(chunkTick)
+	}
+	return !early
+}
+
+// leave replaces what is left, unless a signal has done so meanwhile.
+func (t *task) leave(w *chunkWindow, left *incremental) {
+	if e := t.emitter; e.place.incremental == w.left {
+		e.place.incremental = left
+	}
+}
+
+// write writes the rows of a window. If the last of them was left out, a position says
+// that the chunk is done, and the batch ends with it.
+func (t *task) write(w *chunkWindow, b *connect.Batch) bool {
+	e := t.emitter
+	if w.got.plan == nil {
+		e.log.Warn("a table of an incremental snapshot does not exist", "table", w.left.Tables[0].Name)
+	}
+	if !e.writeChunk(w) {
+		return true
+	}
+	e.window = nil
+	if e.place.incremental == nil {
+		e.log.Info("the incremental snapshot is complete", "table", w.left.Tables[0].Name)
+	}
+	n := len(b.Records)
+	if n > 0 && placeOf(b, n-1).incremental == e.place.incremental {
+		return false
+	}
+	b.Progress = append(b.Progress, e.position())
+	t.reported, t.progressAt = e.place.end, t.now()
+	return true
+}
