@@ -26,13 +26,28 @@ type cdcWorld struct {
 	oracle    *cdcOracle
 	work      *workload
 	connector string
+	// partitions is how many each topic has.
+	partitions int32
+}
+
+// cdcVariant is a way to capture the workload.
+type cdcVariant struct {
+	name       string
+	partitions int32
+	config     harness.Config
+}
+
+var cdcVariants = []cdcVariant{
+	{"one partition", 1, nil},
+	{"transactions", 1, harness.Config{"provide.transaction.metadata": "true", "max.batch.size": "7"}},
+	{"partitions", 3, harness.Config{"snapshot.max.threads": "3", "max.queue.size.in.bytes": "20000"}},
 }
 
 // newCDCWorld creates the connector while the workload is under way, and returns when
 // there is a slot: the snapshot has its place.
-func newCDCWorld(t *testing.T, sessions int, extra harness.Config) *cdcWorld {
+func newCDCWorld(t *testing.T, v cdcVariant) *cdcWorld {
 	t.Helper()
-	w := &cdcWorld{t: t, rnd: seeded(t)}
+	w := &cdcWorld{t: t, rnd: seeded(t), partitions: v.partitions}
 	w.pg = harness.OwnPostgres(t, pgtest.Options{})
 	w.pg.Do(workloadDDL)
 	w.oracle = newCDCOracle(t, w.pg, workloadKeys)
@@ -40,13 +55,16 @@ func newCDCWorld(t *testing.T, sessions int, extra harness.Config) *cdcWorld {
 	w.d = harness.Start(t, harness.Settings{})
 	w.connector = w.d.Name("db")
 	for table := range workloadKeys {
-		w.d.CreateTopic(w.topic(table), 1)
+		w.d.CreateTopic(w.topic(table), v.partitions)
 	}
-	w.work = startWorkload(t, w.pg, w.rnd, sessions)
+	w.d.CreateTopic(w.topic(messages), 1)
+	w.d.CreateTopic(w.connector+".transaction", 1)
+	// A truncate has no order to the rows of other partitions.
+	w.work = startWorkload(t, w.pg, w.rnd, 3, v.partitions == 1)
 	w.work.turn(20)
 	c := w.pg.Source(w.connector)
 	c["table.exclude.list"], c["skipped.operations"] = "public.hidden", "none"
-	maps.Copy(c, extra)
+	maps.Copy(c, v.config)
 	w.d.Create(w.connector, c)
 	w.d.Eventually("there is a slot", func() error {
 		if w.pg.One("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '"+w.pg.Slot+"'") == "1" {
@@ -58,7 +76,12 @@ func newCDCWorld(t *testing.T, sessions int, extra harness.Config) *cdcWorld {
 	return w
 }
 
-func (w *cdcWorld) topic(table string) string { return w.connector + ".public." + table }
+func (w *cdcWorld) topic(table string) string {
+	if table == messages {
+		return w.connector + "." + messages
+	}
+	return w.connector + ".public." + table
+}
 
 // round lets the workload go on, and something happens in the midst of it: at times while
 // the connector is still busy with what happened before.
@@ -144,7 +167,7 @@ func (w *cdcWorld) check() {
 	expected := w.oracle.events(w.t)
 	var found []*captured
 	start := pglogrepl.LSN(0)
-	for _, table := range slices.Sorted(maps.Keys(workloadKeys)) {
+	for _, table := range append(slices.Sorted(maps.Keys(workloadKeys)), messages) {
 		c := capturedOf(w.t, table, w.d.Read(w.topic(table)))
 		found = append(found, c)
 		if len(c.readings) > 0 && (start == 0 || c.readings[0].at < start) {
@@ -152,10 +175,16 @@ func (w *cdcWorld) check() {
 		}
 	}
 	for _, c := range found {
-		c.check(w.t, expected[c.table], start)
+		c.check(w.t, expected[c.table], start, w.partitions == 1)
+		if c.table == messages {
+			continue
+		}
 		if err := w.table(c.table).compare(c.state); err != nil {
 			w.t.Errorf("%s as its records make it: %v", c.table, err)
 		}
+	}
+	if found[0].metadata() {
+		checkTransactions(w.t, w.d.Read(w.connector+".transaction"), found)
 	}
 }
 
@@ -170,21 +199,29 @@ func (w *cdcWorld) table(name string) rows {
 	return out
 }
 
-func TestCDCRandomWorkloadWithoutKills(t *testing.T) {
-	t.Parallel()
-	w := newCDCWorld(t, 3, nil)
-	w.work.turn(50)
-	waitCaptured(t, w.d, w.pg, w.connector)
-	w.work.turn(100)
-	w.check()
+func TestCDCRandomWorkload(t *testing.T) {
+	for _, v := range cdcVariants {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			w := newCDCWorld(t, v)
+			w.work.turn(50)
+			waitCaptured(t, w.d, w.pg, w.connector)
+			w.work.turn(100)
+			w.check()
+		})
+	}
 }
 
 func TestCDCRandomWorkloadIsKilled(t *testing.T) {
-	t.Parallel()
-	w := newCDCWorld(t, 3, nil)
-	w.harm() // the snapshot is under way
-	for i := range cdcKills(t) {
-		t.Logf("%d: %s", i+1, w.round())
+	for _, v := range cdcVariants {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			w := newCDCWorld(t, v)
+			w.harm() // the snapshot is under way
+			for i := range cdcKills(t) {
+				t.Logf("%d: %s", i+1, w.round())
+			}
+			w.check()
+		})
 	}
-	w.check()
 }

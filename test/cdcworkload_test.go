@@ -43,6 +43,8 @@ type workload struct {
 	pg    *harness.Postgres
 	turns chan struct{}
 	wg    sync.WaitGroup
+	// truncates says that tables are truncated at times.
+	truncates bool
 
 	committed atomic.Int64
 	mu        sync.Mutex
@@ -50,9 +52,9 @@ type workload struct {
 }
 
 // startWorkload starts sessions, the first of which changes the tables themselves.
-func startWorkload(t *testing.T, pg *harness.Postgres, rnd *rand.Rand, sessions int) *workload {
+func startWorkload(t *testing.T, pg *harness.Postgres, rnd *rand.Rand, sessions int, truncates bool) *workload {
 	t.Helper()
-	w := &workload{pg: pg, turns: make(chan struct{})}
+	w := &workload{pg: pg, turns: make(chan struct{}), truncates: truncates}
 	for i := range sessions {
 		s := &session{w: w, rnd: rand.New(rand.NewPCG(rnd.Uint64(), uint64(i))), gid: pgtest.Name(t, "gid")}
 		w.wg.Add(1)
@@ -264,10 +266,12 @@ func (s *session) statement() string {
 		fmt.Sprintf("INSERT INTO docs VALUES (%d, repeat('%d', 3000)) ON CONFLICT (id) DO UPDATE SET body = EXCLUDED.body", id%20, x),
 		fmt.Sprintf("UPDATE docs SET n = n + 1 WHERE id %% 3 = %d", id%3), // the body stays where it is
 		"INSERT INTO hidden SELECT generate_series(1, 10)",
+		fmt.Sprintf("SELECT pg_logical_emit_message(true, 'app', 'in %d')", x),
+		fmt.Sprintf("SELECT pg_logical_emit_message(false, 'app', 'out %d')", x),
 		fmt.Sprintf("SAVEPOINT a; INSERT INTO bare VALUES (%d, 'gone'); DELETE FROM orders; ROLLBACK TO a", id),
 		fmt.Sprintf("SAVEPOINT a; UPDATE whole SET n = %d WHERE id = %d; SAVEPOINT b; INSERT INTO bare VALUES (%d, 'kept'); RELEASE a", x, id, id%5),
 	}
-	if s.rnd.IntN(120) == 0 {
+	if s.w.truncates && s.rnd.IntN(120) == 0 {
 		return []string{"TRUNCATE bare", "TRUNCATE pairs, docs", "TRUNCATE hidden, bare", "TRUNCATE orders"}[s.rnd.IntN(4)]
 	}
 	return all[s.rnd.IntN(len(all))]

@@ -62,9 +62,17 @@ type rowEvent struct {
 	after       tuple
 	lsn         pglogrepl.LSN
 	transaction int64
-	// end is where its transaction ends, and commits how many transactions were
-	// committed before; both are known to the oracle only.
+	// end is where its transaction ends, which is known to the oracle only.
 	end pglogrepl.LSN
+	// place is what the record says of its place in the transaction.
+	place *eventPlace
+}
+
+// eventPlace is the block "transaction" of an event.
+type eventPlace struct {
+	ID         string
+	Total      int `json:"total_order"`
+	Collection int `json:"data_collection_order"`
 }
 
 func (e *rowEvent) String() string {
@@ -96,7 +104,7 @@ func newCDCOracle(t *testing.T, pg *harness.Postgres, keys map[string][]string) 
 // asked once.
 func (o *cdcOracle) events(t *testing.T) map[string][]rowEvent {
 	t.Helper()
-	lines := o.pg.Rows("SELECT lsn, data FROM pg_logical_slot_get_changes('" + o.slot + "', NULL, NULL, 'include-xids', '1', 'skip-empty-xacts', '1')")
+	lines := o.pg.Rows("SELECT lsn, data FROM pg_logical_slot_get_changes('" + o.slot + "', NULL, NULL, 'include-xids', '1', 'skip-empty-xacts', '0')")
 	out := map[string][]rowEvent{}
 	transaction, begun := int64(0), map[string]int{}
 	for _, l := range lines {
@@ -113,12 +121,19 @@ func (o *cdcOracle) events(t *testing.T) map[string][]rowEvent {
 			for table := range o.keys {
 				begun[table] = len(out[table])
 			}
+			begun[messages] = len(out[messages])
 		case "COMMIT":
 			for table, from := range begun {
 				for i := range out[table][from:] {
 					out[table][from+i].end = at
 				}
 			}
+		case "message:":
+			e := decodeMessage(rest)
+			if e.lsn, e.end, e.transaction = at, at+1, 0; strings.HasPrefix(rest, "transactional: 1") {
+				e.transaction = transaction
+			}
+			out[messages] = append(out[messages], e)
 		case "table":
 			if err := o.table(out, rest, at, transaction); err != nil {
 				t.Fatalf("line %q: %v", l[1], err)
@@ -126,6 +141,17 @@ func (o *cdcOracle) events(t *testing.T) map[string][]rowEvent {
 		}
 	}
 	return out
+}
+
+// messages stands for the topic of logical messages among the tables.
+const messages = "message"
+
+// decodeMessage reads "transactional: 1 prefix: app, sz: 2 content:hi".
+func decodeMessage(line string) rowEvent {
+	_, rest, _ := strings.Cut(line, " prefix: ")
+	prefix, rest, _ := strings.Cut(rest, ", sz: ")
+	_, content, _ := strings.Cut(rest, " content:")
+	return rowEvent{op: "m", key: tuple{"prefix": strconv.Quote(prefix)}, after: tuple{"content": strconv.Quote(content)}}
 }
 
 // table adds what a line about tables means.

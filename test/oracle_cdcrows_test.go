@@ -4,6 +4,7 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,6 +23,8 @@ type captured struct {
 	table    string
 	readings []reading
 	stream   []rowEvent
+	// changed says that a change has come in the present partition.
+	changed bool
 	// state is what the records make of the table.
 	state rows
 }
@@ -115,16 +118,20 @@ func (s rows) compare(o rows) error {
 	return nil
 }
 
-// capturedOf decodes the records of a topic with one partition.
+// capturedOf decodes the records of a topic, partition by partition.
 func capturedOf(t *testing.T, table string, records []harness.Record) *captured {
 	t.Helper()
 	c := &captured{table: table, state: newRows()}
 	// deleted is the event before if it is a delete, whose tombstone has to come.
 	var deleted *rowEvent
+	partition := int32(0)
 	for i, r := range records {
+		if r.Partition != partition {
+			partition, c.changed = r.Partition, false
+		}
 		key := decodeRow(t, r.Key, r.NullKey)
 		if r.NullValue {
-			if deleted == nil || !maps.Equal(deleted.key, key) {
+			if key != nil && (deleted == nil || !maps.Equal(deleted.key, key)) {
 				t.Errorf("%s: record %d is a tombstone of %s, and before it there is %s", table, i, key, deleted)
 			}
 			deleted = nil
@@ -136,7 +143,7 @@ func capturedOf(t *testing.T, table string, records []harness.Record) *captured 
 		}
 		e := decodeEvent(t, r.Value)
 		e.key = key
-		if e.op == "d" {
+		if e.op == "d" && key != nil { // else the tombstone may be in another partition
 			deleted = &e
 		}
 		c.add(t, e)
@@ -147,19 +154,18 @@ func capturedOf(t *testing.T, table string, records []harness.Record) *captured 
 func (c *captured) add(t *testing.T, e rowEvent) {
 	t.Helper()
 	if e.op != "r" {
-		c.stream = append(c.stream, e)
+		c.stream, c.changed = append(c.stream, e), true
 		c.state.apply(&e)
 		return
 	}
-	if len(c.stream) > 0 {
+	if c.changed {
 		t.Errorf("%s: %s comes behind changes", c.table, &e)
 	}
-	n := len(c.readings)
-	if n == 0 || c.readings[n-1].at != e.lsn {
-		c.readings = append(c.readings, reading{e.lsn, newRows()})
-		n++
+	n, found := slices.BinarySearchFunc(c.readings, e.lsn, func(r reading, at pglogrepl.LSN) int { return cmp.Compare(r.at, at) })
+	if !found {
+		c.readings = slices.Insert(c.readings, n, reading{e.lsn, newRows()})
 	}
-	last := c.readings[n-1].rows
+	last := c.readings[n].rows
 	if _, twice := last.keyed[e.key.String()]; twice && e.key != nil {
 		t.Errorf("%s: %s is read twice", c.table, &e)
 	}
@@ -176,14 +182,23 @@ func decodeEvent(t *testing.T, value string) rowEvent {
 			LSN  int64
 			TxID int64
 		}
+		Transaction *eventPlace
+		Message     *struct{ Content []byte }
 	}
 	if err := json.Unmarshal([]byte(value), &v); err != nil {
 		t.Fatalf("%v: %s", err, value)
 	}
-	return rowEvent{
+	e := rowEvent{
 		op: v.Op, before: decodeRow(t, string(v.Before), false), after: decodeRow(t, string(v.After), false),
-		lsn: pglogrepl.LSN(v.Source.LSN), transaction: v.Source.TxID,
+		lsn: pglogrepl.LSN(v.Source.LSN), transaction: v.Source.TxID, place: v.Transaction,
 	}
+	if v.Message != nil {
+		e.after = tuple{"content": strconv.Quote(string(v.Message.Content))}
+		if strings.HasPrefix(string(v.Message.Content), "out") {
+			e.transaction = 0 // it belongs to none
+		}
+	}
+	return e
 }
 
 func decodeRow(t *testing.T, text string, null bool) tuple {
@@ -213,7 +228,7 @@ func decodeRow(t *testing.T, text string, null bool) tuple {
 
 // check compares with the oracle. start is the place at which the first snapshot was
 // taken: that of a table which had no rows then.
-func (c *captured) check(t *testing.T, all []rowEvent, start pglogrepl.LSN) {
+func (c *captured) check(t *testing.T, all []rowEvent, start pglogrepl.LSN, ordered bool) {
 	t.Helper()
 	if len(c.readings) > 0 {
 		start = c.readings[0].at
@@ -223,7 +238,11 @@ func (c *captured) check(t *testing.T, all []rowEvent, start pglogrepl.LSN) {
 		from = len(all)
 	}
 	t.Logf("%s: %d readings, %d changes in them, %d behind", c.table, len(c.readings), from, len(all)-from)
-	c.checkStream(t, all[from:])
+	want, got := all[from:], c.stream
+	if !ordered {
+		want, got = sortByKey(want), sortByKey(got)
+	}
+	c.compare(t, want, got)
 	for i, r := range c.readings {
 		want := newRows()
 		for k := range all {
@@ -233,37 +252,53 @@ func (c *captured) check(t *testing.T, all []rowEvent, start pglogrepl.LSN) {
 		}
 		c.checkReading(t, i, want)
 	}
-	c.countBare(all[from:])
+	c.countBare(all[from:], ordered)
 }
 
 // countBare counts the rows without a key anew if the table was read more than once: what
 // changed between two readings is in the later one and in the changes, and a consumer
-// cannot tell the one from the other.
-func (c *captured) countBare(behind []rowEvent) {
-	if len(c.readings) < 2 || len(c.state.keyed) > 0 {
+// cannot tell the one from the other. So it is if partitions have mixed their order.
+func (c *captured) countBare(behind []rowEvent, ordered bool) {
+	if len(c.readings) < 2 && ordered || len(c.state.keyed) > 0 {
 		return
 	}
-	last := c.readings[len(c.readings)-1]
-	c.state.bare = maps.Clone(last.rows.bare)
+	at := pglogrepl.LSN(0)
+	c.state.bare = map[string]int{}
+	if n := len(c.readings); n > 0 {
+		at = c.readings[n-1].at
+		c.state.bare = maps.Clone(c.readings[n-1].rows.bare)
+	}
 	for i := range behind {
-		if behind[i].end > last.at {
+		if behind[i].end > at {
 			c.state.apply(&behind[i])
 		}
 	}
 }
 
-func (c *captured) checkStream(t *testing.T, all []rowEvent) {
+// sortByKey leaves the order of the changes of each key, which is all that partitions
+// keep. Rows without a key have no order then.
+func sortByKey(events []rowEvent) []rowEvent {
+	out := slices.Clone(events)
+	slices.SortStableFunc(out, func(a, b rowEvent) int {
+		if a.key == nil && b.key == nil {
+			return cmp.Compare(a.String(), b.String())
+		}
+		return cmp.Compare(a.key.String(), b.key.String())
+	})
+	return out
+}
+
+func (c *captured) compare(t *testing.T, want, got []rowEvent) {
 	t.Helper()
-	var want, got []string
-	for i := range all {
-		want = append(want, all[i].String())
+	texts := func(events []rowEvent) (out []string) {
+		for i := range events {
+			out = append(out, events[i].String())
+		}
+		return out
 	}
-	for i := range c.stream {
-		got = append(got, c.stream[i].String())
-	}
-	compareLists(t, "changes of "+c.table, want, got)
-	for i := range min(len(all), len(c.stream)) {
-		w, g := &all[i], &c.stream[i]
+	compareLists(t, "changes of "+c.table, texts(want), texts(got))
+	for i := range min(len(want), len(got)) {
+		w, g := &want[i], &got[i]
 		if w.before == nil && g.before != nil {
 			t.Errorf("%s: %s has a row before, %s", c.table, g, g.before)
 		}
