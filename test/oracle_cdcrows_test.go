@@ -119,7 +119,7 @@ func (s rows) compare(o rows) error {
 }
 
 // capturedOf decodes the records of a topic, partition by partition.
-func capturedOf(t *testing.T, table string, records []harness.Record) *captured {
+func capturedOf(t testing.TB, table string, records []harness.Record) *captured {
 	t.Helper()
 	c := &captured{table: table, state: newRows()}
 	// deleted is the event before if it is a delete, whose tombstone has to come.
@@ -151,7 +151,7 @@ func capturedOf(t *testing.T, table string, records []harness.Record) *captured 
 	return c
 }
 
-func (c *captured) add(t *testing.T, e rowEvent) {
+func (c *captured) add(t testing.TB, e rowEvent) {
 	t.Helper()
 	if e.op != "r" {
 		c.stream, c.changed = append(c.stream, e), true
@@ -173,7 +173,7 @@ func (c *captured) add(t *testing.T, e rowEvent) {
 	c.state.put(e.key, e.after)
 }
 
-func decodeEvent(t *testing.T, value string) rowEvent {
+func decodeEvent(t testing.TB, value string) rowEvent {
 	t.Helper()
 	var v struct {
 		Op            string
@@ -201,7 +201,7 @@ func decodeEvent(t *testing.T, value string) rowEvent {
 	return e
 }
 
-func decodeRow(t *testing.T, text string, null bool) tuple {
+func decodeRow(t testing.TB, text string, null bool) tuple {
 	t.Helper()
 	if null || text == "" || text == "null" {
 		return nil
@@ -228,7 +228,7 @@ func decodeRow(t *testing.T, text string, null bool) tuple {
 
 // check compares with the oracle. start is the place at which the first snapshot was
 // taken: that of a table which had no rows then.
-func (c *captured) check(t *testing.T, all []rowEvent, start pglogrepl.LSN, ordered bool) {
+func (c *captured) check(t testing.TB, all []rowEvent, start pglogrepl.LSN, ordered bool) {
 	t.Helper()
 	if len(c.readings) > 0 {
 		start = c.readings[0].at
@@ -288,7 +288,7 @@ func sortByKey(events []rowEvent) []rowEvent {
 	return out
 }
 
-func (c *captured) compare(t *testing.T, want, got []rowEvent) {
+func (c *captured) compare(t testing.TB, want, got []rowEvent) {
 	t.Helper()
 	texts := func(events []rowEvent) (out []string) {
 		for i := range events {
@@ -296,7 +296,10 @@ func (c *captured) compare(t *testing.T, want, got []rowEvent) {
 		}
 		return out
 	}
-	compareLists(t, "changes of "+c.table, texts(want), texts(got))
+	w, g := texts(want), texts(got)
+	if i := firstDifference(w, g); i >= 0 {
+		t.Errorf("%s: %d changes, want %d; number %d is %s, want %s", c.table, len(g), len(w), i, at(g, i), at(w, i))
+	}
 	for i := range min(len(want), len(got)) {
 		w, g := &want[i], &got[i]
 		if w.before == nil && g.before != nil {
@@ -311,9 +314,26 @@ func (c *captured) compare(t *testing.T, want, got []rowEvent) {
 	}
 }
 
+// firstDifference is the first place at which lists differ, -1 for none.
+func firstDifference(a, b []string) int {
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+func at(list []string, i int) string {
+	if i >= len(list) {
+		return "nothing"
+	}
+	return list[i]
+}
+
 // checkReading compares the rows of one snapshot with the table at that time. Only the
 // last reading has to be complete.
-func (c *captured) checkReading(t *testing.T, i int, want rows) {
+func (c *captured) checkReading(t testing.TB, i int, want rows) {
 	t.Helper()
 	got := c.readings[i].rows
 	if i < len(c.readings)-1 {
