@@ -58,6 +58,7 @@ type slotSettings struct {
 	DropOnStop     bool
 	Failover       bool
 	Params         []pluginOption
+	MaxRetries     int // while another connection has the slot
 	RetryDelay     time.Duration
 	LostPolicy     string // fail, resnapshot
 	StatusInterval time.Duration

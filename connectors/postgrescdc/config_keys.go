@@ -109,7 +109,7 @@ var replicationKeys = []connect.ConfigKey{
 	toggle(groupReplication, "slot.drop.on.stop", "false", medium, "Drop the slot at an orderly stop. For tests: what changes until the next start is lost."),
 	toggle(groupReplication, "slot.failover", "false", medium, "Make the slot so that it survives a failover. Has an effect on primaries of version 17 and later."),
 	text(groupReplication, "slot.stream.params", "", low, "Further options of the output plugin, as name=value separated by semicolons, such as origin=none."),
-	number(groupReplication, "slot.max.retries", "6", 0, math.MaxInt32, low, "Accepted for compatibility: a slot that is in use by another connection is waited for as errors.max.retries says."),
+	number(groupReplication, "slot.max.retries", "6", 0, math.MaxInt32, low, "How often to try again while another connection has the slot."),
 	number(groupReplication, "slot.retry.delay.ms", "10000", 0, anyNumber, low, "The longest pause between two attempts to connect, in milliseconds. Pauses begin at 100 ms and double."),
 	oneOf(groupReplication, lostPolicies, "fail", high, "What to do when the server no longer has the changes that follow the stored offset: the slot is missing, invalidated, ahead of the offset or of another server. fail stops with an error; resnapshot makes a new slot and reads all tables again. Only here."),
 	number(groupReplication, "status.update.interval.ms", "10000", 1, math.MaxInt32, medium, "How often the server is told what has been committed, in milliseconds."),

@@ -118,7 +118,7 @@ func (p *parser) slot() slotSettings {
 	}
 	return slotSettings{
 		Name: c.String("slot.name"), DropOnStop: c.Bool("slot.drop.on.stop"), Failover: c.Bool("slot.failover"), Params: params,
-		RetryDelay: c.Millis("slot.retry.delay.ms"), LostPolicy: p.choice(lostPolicies),
+		MaxRetries: c.Int("slot.max.retries"), RetryDelay: c.Millis("slot.retry.delay.ms"), LostPolicy: p.choice(lostPolicies),
 		StatusInterval: c.Millis("status.update.interval.ms"), Flush: flush, Mismatch: p.choice(mismatchStrategies),
 	}
 }

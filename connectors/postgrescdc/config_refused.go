@@ -39,7 +39,6 @@ var refusals = []refusal{
 	{"signal.file", []string{""}, "signals are not read from files", "use signal.data.collection"},
 	{"signal.kafka.*", nil, "signals are not read from a topic", "use signal.data.collection"},
 	{"signal.consumer.*", nil, "signals are not read from a topic", "use signal.data.collection"},
-	{"snapshot.new.tables", []string{"", "off"}, "a table that is added to a running connector is not read by itself", "send a signal for a snapshot of the table"},
 	{"database.include.list", []string{""}, "a slot belongs to one database", "use database.dbname, and one connector for each database"},
 	{"database.exclude.list", []string{""}, "a slot belongs to one database", "use database.dbname, and one connector for each database"},
 	{"internal.*", nil, "internal keys of the original have no counterpart", "remove the key"},

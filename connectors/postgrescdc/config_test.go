@@ -48,7 +48,7 @@ func TestDefaults(t *testing.T) {
 			Host: "127.0.0.1", Port: 5432, User: "postgres", Database: "postgres", TLSMode: "prefer", ConnectTimeout: time.Minute,
 		},
 		Slot: slotSettings{
-			Name: "debezium", RetryDelay: 10 * time.Second, LostPolicy: "fail", StatusInterval: 10 * time.Second,
+			Name: "debezium", MaxRetries: 6, RetryDelay: 10 * time.Second, LostPolicy: "fail", StatusInterval: 10 * time.Second,
 			Flush: true, Mismatch: "no_validation",
 		},
 		Publication: publicationSettings{Name: "dbz_publication", Autocreate: "filtered"},

@@ -33,11 +33,37 @@ func (p *flight) checkCaptured() {
 	if p.s.Topics.HeartbeatSQL != "" {
 		p.warn("heartbeat.action.query is not run", "the slot follows the server without it; who looks at the rows that it writes has to write them otherwise", "")
 	}
+	p.checkSignals()
 	for _, pattern := range p.s.filter.tableIn {
 		matches := func(t *tableFacts) bool { return pattern.MatchString(t.name().String()) }
 		if !slices.ContainsFunc(p.tables, matches) {
 			p.warn("table.include.list has an expression that matches no table: "+written(pattern), "a slip of the pen captures nothing; a table that is to come later is captured when it comes", "")
 		}
+	}
+}
+
+// checkSignals looks whether the table of signals is one.
+func (p *flight) checkSignals() {
+	name := p.s.Signals.Table
+	if name == "" || !p.s.Signals.Source {
+		return
+	}
+	i := slices.IndexFunc(p.tables, func(t *tableFacts) bool { return p.s.filter.signals(t.Schema, t.Name) })
+	if i < 0 {
+		schema, table, _ := strings.Cut(name, ".")
+		p.warn("the table of signals "+name+" does not exist", "no signal can come", "CREATE TABLE "+tableName{schema, table}.sql()+" (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048));")
+		return
+	}
+	columns := p.tables[i].columnNames()
+	if lacks := slices.DeleteFunc([]string{"id", "type", "data"}, func(c string) bool { return slices.Contains(columns, c) }); len(lacks) > 0 {
+		add := "ALTER TABLE " + p.tables[i].name().sql()
+		for j, c := range lacks {
+			if j > 0 {
+				add += ","
+			}
+			add += " ADD COLUMN " + c + " text"
+		}
+		p.warn("the table of signals "+name+" lacks the columns "+listed(lacks), "signals in it are left out", add+";")
 	}
 }
 

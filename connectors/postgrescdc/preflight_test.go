@@ -164,6 +164,8 @@ var provocations = []provoked{
 	{name: "mask of a key", setup: owned + "CREATE TABLE a (id text PRIMARY KEY)", pairs: []string{"column.mask.with.3.chars", "public.a.id"}, find: "column.mask.with.3.chars matches columns of keys: public.a.id", noSQL: true},
 	{name: "mask of a number", setup: owned + "CREATE TABLE a (id text PRIMARY KEY, n numeric)", pairs: []string{"column.mask.with.3.chars", "public.a.n"}, find: "column.mask.with.3.chars matches columns of types that cannot be masked: public.a.n (numeric)", noSQL: true, after: []string{"column.mask.with.3.chars", "public.a.n", "column.exclude.list", "public.a.n"}},
 	{name: "failover", pairs: []string{"slot.failover", "true"}, find: "slot.failover is set", noSQL: true, after: []string{"slot.failover", "false"}},
+	{name: "no table of signals", pairs: []string{"signal.data.collection", "public.signals"}, find: "the table of signals public.signals does not exist"},
+	{name: "columns of signals", setup: owned + "CREATE TABLE signals (id int PRIMARY KEY)", pairs: []string{"signal.data.collection", "public.signals"}, find: "the table of signals public.signals lacks the columns type, data"},
 	{name: "heartbeat statement", pairs: []string{"heartbeat.action.query", "SELECT 1"}, find: "heartbeat.action.query is not run", noSQL: true, after: []string{"heartbeat.action.query", ""}},
 	{name: "two identity rules", setup: owned + "CREATE TABLE a (id int PRIMARY KEY)", pairs: []string{"replica.identity.autoset.values", "public.a:FULL,public.*:DEFAULT"}, find: "more than one rule matches the table public.a", fatal: true, noSQL: true},
 }
