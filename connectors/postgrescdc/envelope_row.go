@@ -47,13 +47,23 @@ var errRelationUnknown = errors.New("the stream has not described the table")
 // rowSize is what a record counts besides the bytes that it was made of.
 const rowSize = 200
 
+// errInterrupted says that a message was given up at the end of ctx, before it had any
+// effect: it is to be handled again.
+var errInterrupted = errors.New("interrupted")
+
 // row handles an insert, update or delete.
 func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) error {
+	t := e.relations.plans[ev.relation]
+	if t != nil && t.captured && !t.signals {
+		var err error
+		if t, err = e.current(ctx, t, ev.after); err != nil {
+			return err
+		}
+	}
 	if !e.change(what, at) {
 		return nil
 	}
 	defer e.changed()
-	t := e.relations.plans[ev.relation]
 	if t == nil {
 		return fmt.Errorf("read %s at %s: relation %d: %w", changeNames[what], at, ev.relation, errRelationUnknown)
 	}
@@ -65,10 +75,6 @@ func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) er
 	}
 	if e.window != nil {
 		e.window.seen(t, ev)
-	}
-	t, err := e.current(ctx, t, ev.after)
-	if err != nil {
-		return err
 	}
 	switch what {
 	case changeInsert:
@@ -98,7 +104,7 @@ func (e *emitter) current(ctx context.Context, t *tablePlan, tuple []tupleColumn
 		case tuple[i].Kind == columnNull && c.plan.Schema != nil && !c.plan.Schema.Optional():
 			t, err = e.relations.loosen(t, i)
 		case c.labels != nil && tuple[i].Kind == columnText && !slices.Contains(c.labels, string(tuple[i].Data)):
-			t = e.relations.refresh(ctx, t, e.log)
+			t, err = e.relations.refresh(ctx, t, e.log)
 		}
 		if err != nil {
 			return nil, err
@@ -118,7 +124,9 @@ func (e *emitter) insert(t *tablePlan, ev *rowEvent) error {
 }
 
 func (e *emitter) update(t *tablePlan, ev *rowEvent) error {
-	if e.s.filter.skips('u') || e.s.Format.SkipUnchangedUpdate && ev.full && unchanged(t, ev) {
+	// A change of the key is a delete and a creation, and skipped as these are.
+	moved := ev.before != nil && keyChanged(t, ev)
+	if !moved && e.s.filter.skips('u') || e.s.Format.SkipUnchangedUpdate && ev.full && unchanged(t, ev) {
 		return nil
 	}
 	var old []tupleColumn
@@ -131,7 +139,7 @@ func (e *emitter) update(t *tablePlan, ev *rowEvent) error {
 		before = e.decode(t, ev.before, nil)
 	}
 	err := errors.Join(d.err, before.err)
-	if err == nil && ev.before != nil && keyChanged(t, ev) {
+	if err == nil && moved {
 		return e.keyChange(t, ev, before, d)
 	}
 	r := e.record(rowSize+len(ev.raw), true)

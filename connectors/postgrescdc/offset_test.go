@@ -4,10 +4,12 @@ package postgrescdc
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/connecttest"
+	"github.com/connectd/connectd/connect/convert"
 )
 
 func TestOffsetRoundTrip(t *testing.T) {
@@ -73,5 +75,61 @@ func TestOffsetThatIsNone(t *testing.T) {
 	p := connect.Position{Partition: connecttest.Parse(t, `{"x":1}`)}
 	if err := checkOffset(p); err == nil {
 		t.Error("a partition without server is taken")
+	}
+}
+
+func FuzzOffset(f *testing.F) {
+	f.Add(`{"lsn_proc":9,"messageType":"UPDATE","lsn_commit":5,"lsn":9,"txId":4,"ts_usec":1}`)
+	f.Add(`{"connectd_end":1,"snapshot":"INITIAL","connectd_snapshot_tables":"{\"a.b\":-5}","connectd_incremental":"{\"tables\":[{\"name\":\"x\"}]}"}`)
+	f.Add(`{"connectd_end":18446744073709551615,"snapshot":true}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := convert.ParseJSON(new(connect.Arena), []byte(text))
+		if err != nil {
+			return
+		}
+		p, err := parseOffset(v)
+		if err != nil || p.foreign {
+			return
+		}
+		again, err := parseOffset(p.offset())
+		if err != nil {
+			t.Fatalf("%s is written as what cannot be read: %v", text, err)
+		}
+		if again.end != p.end || again.commit != p.commit || again.commit != 0 && again.ordinal != p.ordinal {
+			t.Fatalf("%+v comes back as %+v", p, again)
+		}
+	})
+}
+
+// FuzzCopyRow takes rows of COPY apart, whatever they hold.
+func FuzzCopyRow(f *testing.F) {
+	f.Add("1\tx\\ty\t\\N\t\\\\N")
+	f.Add("\\")
+	f.Fuzz(func(t *testing.T, text string) {
+		w := snapshotRows{held: []byte(text)}
+		w.split()
+		if want := strings.Count(text, "\t") + 1; len(w.tuple) != want {
+			t.Fatalf("%q has %d columns, want %d", text, len(w.tuple), want)
+		}
+		for _, c := range w.tuple {
+			if len(c.Data) > len(text) {
+				t.Fatalf("%q makes a column of %d bytes", text, len(c.Data))
+			}
+		}
+	})
+}
+
+func TestCopyRow(t *testing.T) {
+	w := snapshotRows{held: []byte(`1	a\tb\\c\nd\re\bf\fg\v	\N		\\N`)}
+	w.split()
+	want := []string{"1", "a\tb\\c\nd\re\bf\fg\v", "<null>", "", `\N`}
+	for i, c := range w.tuple {
+		got := string(c.Data)
+		if c.Kind == columnNull {
+			got = "<null>"
+		}
+		if got != want[i] {
+			t.Errorf("column %d is %q, want %q", i, got, want[i])
+		}
 	}
 }

@@ -95,11 +95,11 @@ func (p *planner) plan(r relation, known *catalogTable) (*tablePlan, error) {
 		return t, nil
 	}
 	t.chunkKey = known.chunkKey(&r)
-	keys := p.keyOf(&r, known)
+	keys, chosen := p.keyOf(&r, known)
 	t.described = make([]types.Column, len(r.columns))
 	for i, c := range r.columns {
 		t.described[i] = known.describe(c)
-		if slices.Contains(keys, c.name) && (r.identity == 'd' && c.identity || known.primary) {
+		if !chosen && slices.Contains(keys, c.name) && (r.identity == 'd' && c.identity || known.primary) {
 			t.described[i].NotNull = true
 		}
 	}
@@ -246,7 +246,7 @@ func (p *planner) keyField(t *tablePlan, i int) (*connect.Schema, error) {
 // keyOf chooses the key columns: message.key.columns, else the primary key in its own
 // order, else a unique index. A key that the catalog knows and the stream contradicts is
 // of another time: then the columns that the stream marks are the key.
-func (p *planner) keyOf(r *relation, known *catalogTable) []string {
+func (p *planner) keyOf(r *relation, known *catalogTable) (keys []string, chosen bool) {
 	names := make([]string, len(r.columns))
 	var marked []string
 	for i, c := range r.columns {
@@ -256,17 +256,17 @@ func (p *planner) keyOf(r *relation, known *catalogTable) []string {
 		}
 	}
 	if chosen := p.s.filter.keyColumns(r.name.schema, r.name.table, names); len(chosen) > 0 {
-		return chosen
+		return chosen, true
 	}
 	there := func(k string) bool { return slices.Contains(names, k) }
 	usable := len(known.key) > 0 && !slices.ContainsFunc(known.key, func(k string) bool { return !there(k) })
 	if r.identity == 'd' && len(marked) > 0 && !(usable && sameNames(known.key, marked)) {
-		return marked
+		return marked, false
 	}
 	if usable {
-		return known.key
+		return known.key, false
 	}
-	return marked
+	return marked, false
 }
 
 // sameNames compares sets.

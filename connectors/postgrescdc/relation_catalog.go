@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -104,6 +105,8 @@ func (rs *relations) see(ctx context.Context, r relation) error {
 		rs.plans[r.id] = &tablePlan{relation: r}
 		return nil
 	}
+	ctx, done := graced(ctx)
+	defer done()
 	conn, err := rs.open(ctx)
 	if err != nil {
 		return err
@@ -123,6 +126,28 @@ func (rs *relations) see(ctx context.Context, r relation) error {
 		rs.plans[r.id] = next
 	}
 	return nil
+}
+
+// grace is how long a question to the catalog may go on after the end of ctx. One that is
+// cut off costs its connection, and has to be asked again from the beginning.
+const grace = 2 * time.Second
+
+// graced returns a context that ends that much later than ctx.
+func graced(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-later.Done():
+		}
+	})
+	return later, func() {
+		stop()
+		cancel()
+	}
 }
 
 // firstUserType is the first OID that a server gives to what users create.
@@ -160,11 +185,16 @@ func (rs *relations) loosen(t *tablePlan, column int) (*tablePlan, error) {
 }
 
 // refresh plans a table again with the newest catalog, because a value does not fit. If
-// that fails, the plan stays: the value is good as it is.
-func (rs *relations) refresh(ctx context.Context, t *tablePlan, log *slog.Logger) *tablePlan {
-	if err := rs.see(ctx, t.relation); err != nil {
-		log.Warn("a table cannot be looked up again", "error", err)
-		return t
+// the server does not answer, the plan stays: the value is good as it is. At the end of
+// ctx the error is errInterrupted.
+func (rs *relations) refresh(ctx context.Context, t *tablePlan, log *slog.Logger) (*tablePlan, error) {
+	err := rs.see(ctx, t.relation)
+	switch {
+	case err == nil:
+		return rs.plans[t.relation.id], nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", errInterrupted, err)
 	}
-	return rs.plans[t.relation.id]
+	log.Warn("a table cannot be looked up again", "error", err)
+	return t, nil
 }

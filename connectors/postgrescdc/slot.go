@@ -249,7 +249,9 @@ func (s *settings) blockers(ctx context.Context) (string, error) {
 	}
 	defer hangUp(conn)
 	return scalar(ctx, conn, `SELECT coalesce(string_agg(format('pid %s since %s (%s): %s', pid, xact_start, state, left(query, 80)), '; '), 'none that are visible')
- FROM (SELECT * FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 5) a`)
+ FROM (SELECT pid::text, xact_start, state, query FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+ UNION ALL SELECT 'none', prepared, 'prepared', format('COMMIT PREPARED %L or ROLLBACK PREPARED %L ends it, in database %s', gid, gid, database) FROM pg_catalog.pg_prepared_xacts
+ ORDER BY xact_start LIMIT 5) a`)
 }
 
 // dialSQL opens a connection for SQL.

@@ -26,6 +26,8 @@ type capturedTable struct {
 	identity byte
 }
 
+func (t capturedTable) is(o capturedTable) bool { return t.id == o.id }
+
 const tablesSQL = `SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident,
  pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int, c.reltuples::bigint
  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -51,20 +53,21 @@ func (s *settings) capturedTables(ctx context.Context, conn *pgconn.PgConn) ([]c
 }
 
 // preparePublication creates or changes the publication as publication.autocreate.mode
-// says. One that publishes all tables is left as it is.
-func (s *settings) preparePublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable) error {
+// says. One that publishes all tables is left as it is. With later, tables that are missing
+// in one that is there are not added but returned.
+func (s *settings) preparePublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable, later bool) ([]capturedTable, error) {
 	name := s.Publication.Name
 	rows, err := rowsOf(ctx, conn, "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = "+quoteLiteral(name))
 	if err != nil {
-		return fmt.Errorf("look up publication %q: %w", name, err)
+		return nil, fmt.Errorf("look up publication %q: %w", name, err)
 	}
 	if len(rows) == 0 {
-		return s.createPublication(ctx, conn, log, tables)
+		return nil, s.createPublication(ctx, conn, log, tables)
 	}
 	if s.Publication.Autocreate != "filtered" || rows[0].flag(0) {
-		return nil
+		return nil, nil
 	}
-	return s.alterPublication(ctx, conn, log, tables)
+	return s.alterPublication(ctx, conn, log, tables, later)
 }
 
 func (s *settings) createPublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable) error {
@@ -118,13 +121,13 @@ func tableList(tables []capturedTable) string {
 
 // alterPublication adds tables that are missing and drops those that are not captured.
 // What stays keeps its column list and row filter.
-func (s *settings) alterPublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable) error {
+func (s *settings) alterPublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable, later bool) ([]capturedTable, error) {
 	name := s.Publication.Name
 	rows, err := rowsOf(ctx, conn, `SELECT r.prrelid, n.nspname, c.relname FROM pg_catalog.pg_publication_rel r
  JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = `+quoteLiteral(name))
 	if err != nil {
-		return fmt.Errorf("look up tables of publication %q: %w", name, err)
+		return nil, fmt.Errorf("look up tables of publication %q: %w", name, err)
 	}
 	var extra, missing []capturedTable
 	there := map[uint32]bool{}
@@ -140,19 +143,24 @@ func (s *settings) alterPublication(ctx context.Context, conn *pgconn.PgConn, lo
 			missing = append(missing, t)
 		}
 	}
-	for _, step := range []struct {
-		verb   string
-		tables []capturedTable
-	}{{"ADD", missing}, {"DROP", extra}} {
-		if len(step.tables) == 0 {
-			continue
-		}
-		sql := "ALTER PUBLICATION " + quoteIdent(name) + " " + step.verb + " TABLE " + tableList(step.tables)
-		if err := run(ctx, conn, sql); err != nil {
-			return fmt.Errorf("change publication with %q: %w", sql, err)
-		}
-		log.Info("the publication was changed", "publication", name, "verb", step.verb, "tables", tableList(step.tables))
+	if err := s.changePublication(ctx, conn, log, "DROP", extra); err != nil {
+		return nil, err
 	}
+	if later {
+		return missing, nil
+	}
+	return nil, s.changePublication(ctx, conn, log, "ADD", missing)
+}
+
+func (s *settings) changePublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, verb string, tables []capturedTable) error {
+	if len(tables) == 0 {
+		return nil
+	}
+	sql := "ALTER PUBLICATION " + quoteIdent(s.Publication.Name) + " " + verb + " TABLE " + tableList(tables)
+	if err := run(ctx, conn, sql); err != nil {
+		return fmt.Errorf("change publication with %q: %w", sql, err)
+	}
+	log.Info("the publication was changed", "publication", s.Publication.Name, "verb", verb, "tables", tableList(tables))
 	return nil
 }
 

@@ -156,3 +156,30 @@ func debeziumOffset(r *connect.Record) connect.Value {
 }
 
 func integer(s string) int64 { return row{[]byte(s)}.number(0) }
+
+// TestLostSlot lets the server throw away what the slot needs.
+func TestLostSlot(t *testing.T) {
+	w := ownWorld(t, oneTable, pgtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1MB", "min_wal_size": "32MB", "max_wal_size": "32MB"}}, nil)
+	r := w.start()
+	snapshotted(r)
+	r.stop()
+	w.eventually("the slot is lost", func() bool {
+		w.exec("CREATE TABLE IF NOT EXISTS other (a int); INSERT INTO other VALUES (1)")
+		w.exec("SELECT pg_switch_wal()")
+		w.exec("CHECKPOINT")
+		return w.scalar("SELECT wal_status FROM pg_replication_slots") == "lost"
+	})
+	r, err := w.tryStart()
+	r.stop()
+	if err == nil || !isGap(err) || !strings.Contains(err.Error(), "is lost (lost") {
+		t.Fatalf("the start ends with %v", err)
+	}
+	w.props["slot.lost.policy"] = policyResnapshot
+	w.written = nil
+	r = w.start()
+	defer r.stop()
+	snapshotted(r)
+	w.exec("INSERT INTO a VALUES (2, 'two')")
+	r.until(2)
+	w.checkState("a")
+}

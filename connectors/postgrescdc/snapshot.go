@@ -123,16 +123,35 @@ func (r *snapshotReader) lock(ctx context.Context, conn *pgconn.PgConn) error {
 	return wrap("lock tables for the snapshot", run(ctx, conn, sql))
 }
 
-// plan looks up the tables in the snapshot and divides them into jobs.
+// plan looks up the tables and divides them into jobs. COPY goes by the newest form of
+// a table, also in an older snapshot: so a table is held in its form, and then looked up
+// by a connection that sees the newest.
 func (r *snapshotReader) plan(ctx context.Context, conn *pgx.Conn) ([]*snapshotJob, error) {
-	catalog, err := loadTypes(ctx, conn)
+	config, err := r.s.sqlConfig()
+	if err != nil {
+		return nil, err
+	}
+	newest, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	defer hangUp(newest.PgConn())
+	catalog, err := loadTypes(ctx, newest)
 	if err != nil {
 		return nil, err
 	}
 	p := newPlanner(r.s, r.schemas, catalog)
 	var jobs []*snapshotJob
 	for _, t := range r.inOrder() {
-		known, err := loadTable(ctx, conn, t.id)
+		gone, err := r.hold(ctx, conn.PgConn(), t)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			r.log.Warn("a table was dropped before its snapshot", "table", t.name.String())
+			continue
+		}
+		known, err := loadTable(ctx, newest, t.id)
 		if err != nil {
 			return nil, fmt.Errorf("look up table %s: %w", t.name, err)
 		}
@@ -149,6 +168,21 @@ func (r *snapshotReader) plan(ctx context.Context, conn *pgx.Conn) ([]*snapshotJ
 		}
 	}
 	return jobs, nil
+}
+
+// hold keeps a table in its form until the snapshot's transaction ends, as COPY will. The
+// savepoint keeps the transaction usable if the table is gone.
+func (r *snapshotReader) hold(ctx context.Context, conn *pgconn.PgConn, t capturedTable) (gone bool, err error) {
+	sql := "LOCK TABLE " + tableList([]capturedTable{t}) + " IN ACCESS SHARE MODE"
+	err = run(ctx, conn, "SAVEPOINT hold")
+	if err == nil {
+		err = run(ctx, conn, sql)
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000") {
+		return true, wrap("hold table "+t.name.String(), run(ctx, conn, "ROLLBACK TO SAVEPOINT hold"))
+	}
+	return false, wrap("hold table "+t.name.String(), err)
 }
 
 // inOrder returns the tables in the order in which they are read: by the expressions of

@@ -8,11 +8,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connect"
 )
@@ -55,6 +57,7 @@ type chunkRows struct {
 // is something to read. One chunk is read at a time.
 type chunkReader struct {
 	s       *settings
+	log     *slog.Logger
 	schemas *schemas
 	conn    *pgx.Conn
 }
@@ -75,7 +78,12 @@ func (r *chunkReader) read(ctx context.Context, n *incremental) *chunkRows {
 	if t := n.Tables[0]; t.Pattern {
 		c.resolved, c.err = r.resolve(ctx, t)
 	} else {
-		c.err = r.copyChunk(ctx, c, t, n.After)
+		if t.New && n.After == nil {
+			c.err = r.publish(ctx, t)
+		}
+		if c.err == nil {
+			c.err = r.copyChunk(ctx, c, t, n.After)
+		}
 	}
 	if c.err != nil {
 		r.close()
@@ -117,6 +125,42 @@ func (r *chunkReader) resolve(ctx context.Context, t incrementalTable) ([]increm
 	}
 	return out, nil
 }
+
+// publish adds a new table to the publication, unless it is there already or is gone.
+func (r *chunkReader) publish(ctx context.Context, t incrementalTable) error {
+	tables, err := r.s.capturedTables(ctx, r.conn.PgConn())
+	if err != nil {
+		return err
+	}
+	tables = slices.DeleteFunc(tables, func(o capturedTable) bool { return o.name.String() != t.Name })
+	err = r.s.changePublication(ctx, r.conn.PgConn(), r.log, "ADD", tables)
+	var known *pgconn.PgError
+	if err != nil && !(errors.As(err, &known) && known.Code == duplicateObject) {
+		return err
+	}
+	return r.outlive(ctx)
+}
+
+// outlive waits for the end of all transactions that are under way: what they wrote to
+// the table before it was published does not come by the stream, so it must be seen.
+func (r *chunkReader) outlive(ctx context.Context) error {
+	rows, err := rowsOf(ctx, r.conn.PgConn(), "SELECT txid_current()")
+	if err != nil {
+		return err
+	}
+	for last := rows[0].number(0); ; {
+		rows, err := rowsOf(ctx, r.conn.PgConn(), "SELECT txid_snapshot_xmin(txid_current_snapshot())")
+		if err != nil || rows[0].number(0) > last {
+			return err
+		}
+		if !sleep(ctx, chunkTick) {
+			return ctx.Err()
+		}
+	}
+}
+
+// duplicateObject is the code of the server for what is there already.
+const duplicateObject = "42710"
 
 var errNoKey = errors.New("it has no primary key, by which it could be read in parts")
 

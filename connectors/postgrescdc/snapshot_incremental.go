@@ -26,6 +26,8 @@ type incrementalTable struct {
 	Name    string `json:"name"`
 	Filter  string `json:"filter,omitempty"`
 	Pattern bool   `json:"pattern,omitempty"`
+	// New says that the table is not in the publication before it is read.
+	New bool `json:"new,omitempty"`
 }
 
 // text is the member of the offset.

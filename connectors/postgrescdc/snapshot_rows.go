@@ -85,10 +85,12 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 	w := &r.rows
 	plan := r.jobs[w.heldJob].plan
 	marker := snapshotYes
+	// As in the original, first and last belong to the first and the last table, even if
+	// those are empty.
 	switch {
-	case last:
+	case last && plan == r.jobs[len(r.jobs)-1].plan:
 		marker = snapshotLast
-	case w.first:
+	case w.first && plan == r.jobs[0].plan:
 		marker = snapshotFirst
 	case lastOf:
 		marker = snapshotLastOf

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
 
@@ -99,6 +100,23 @@ func liveHeap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+func TestSlotInUse(t *testing.T) {
+	w := newWorld(t, oneTable, map[string]string{"snapshot.mode": "no_data", "errors.max.retries": "2", "slot.retry.delay.ms": "100"})
+	first := w.start()
+	defer first.stop()
+	w.eventually("the slot is in use", func() bool {
+		return w.scalar("SELECT active FROM pg_replication_slots WHERE slot_name = '"+w.props["slot.name"]+"'") == "t"
+	})
+	second := w.start()
+	defer second.stop()
+	ctx, cancel := context.WithTimeout(second.ctx, patience)
+	defer cancel()
+	err := second.task.Poll(ctx, &connect.Batch{MaxRecords: 1, MaxBytes: 1})
+	if err == nil || !strings.Contains(err.Error(), "is active for PID") {
+		t.Errorf("Poll ends with %v", err)
+	}
 }
 
 func TestErrorsThatPass(t *testing.T) {

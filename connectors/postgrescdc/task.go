@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,6 +50,13 @@ type task struct {
 	reported   lsn
 	progressAt time.Time
 	heartbeat  time.Time
+	// committed is what incremental snapshots have to read by the newest committed offset;
+	// owes says that the place has something that must get there soon.
+	committed atomic.Pointer[incremental]
+	owes      bool
+	// lookedAt is when new tables were last looked for, and lookEvery how often they are.
+	lookedAt  time.Time
+	lookEvery time.Duration
 }
 
 // Start checks that the server has what the committed offset needs, and begins to read
@@ -107,7 +116,11 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 		err = t.s.setIdentities(ctx, conn.PgConn(), t.log, tables)
 	}
 	if err == nil {
-		err = t.s.preparePublication(ctx, conn.PgConn(), t.log, tables)
+		err = t.guard(tables)
+	}
+	var found []capturedTable
+	if err == nil {
+		found, err = t.s.preparePublication(ctx, conn.PgConn(), t.log, tables, stored != nil && t.readsNew())
 	}
 	if err != nil {
 		return err
@@ -116,6 +129,7 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 	if err != nil {
 		return err
 	}
+	tables = slices.DeleteFunc(tables, func(c capturedTable) bool { return slices.ContainsFunc(found, c.is) })
 	start, err := t.begin(ctx, repl, tables, stored)
 	if err != nil || start.exported == "" {
 		hangUp(repl)
@@ -123,7 +137,10 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 	if err != nil {
 		return err
 	}
-	return t.launch(ctx, repl, start)
+	t.launch(ctx, repl, start)
+	t.committed.Store(t.emitter.place.incremental)
+	t.takeIn(found)
+	return nil
 }
 
 // openCatalog returns the connection for questions to the catalog, and opens it anew if
@@ -150,7 +167,7 @@ func (t *task) openCatalog(ctx context.Context) (*pgx.Conn, error) {
 
 // launch starts the goroutine that reads: first the snapshot, if there is one, then the
 // stream. It owns repl if a snapshot is exported there.
-func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning) error {
+func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning) {
 	e := t.emitter
 	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
@@ -162,9 +179,12 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	// The reader lives until Stop, not until the end of Start.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	t.cancel = cancel
-	t.chunks = chunkReader{s: t.s, schemas: e.schemas}
+	t.chunks = chunkReader{s: t.s, log: t.log, schemas: e.schemas}
 	t.chunkAsked, t.chunkReady = make(chan *chunkWindow, 1), make(chan struct{}, 1)
-	t.heartbeat = e.now()
+	t.heartbeat, t.lookedAt = e.now(), e.now()
+	if t.lookEvery == 0 {
+		t.lookEvery = lookForTables
+	}
 	t.wg.Add(2)
 	go func() {
 		defer t.wg.Done()
@@ -174,7 +194,6 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 		defer t.wg.Done()
 		t.read(running, repl, start)
 	}()
-	return nil
 }
 
 // read is the goroutine of the reader.
@@ -227,6 +246,7 @@ func (t *task) Commit(_ context.Context, ps []connect.Position) error {
 		if err != nil {
 			return err
 		}
+		t.committed.Store(p.incremental)
 		if t.s.Slot.Flush {
 			t.stream.acknowledge(p.end)
 		}

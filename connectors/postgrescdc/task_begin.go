@@ -69,7 +69,7 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 func (t *task) wantsData(lost bool) bool {
 	sn := &t.s.Snapshot
 	if lost && t.s.Slot.LostPolicy == policyResnapshot {
-		return sn.Mode != snapshotNoData
+		return true
 	}
 	switch sn.Mode {
 	case snapshotNoData:

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/connectd/connectd/connect"
 )
 
@@ -95,7 +97,7 @@ func (t *task) begins(it *item, horizon lsn) bool {
 // openWindow asks for the next chunk, if there is one to be read.
 func (t *task) openWindow() {
 	e := t.emitter
-	if !e.place.incremental.active() || t.now().Before(t.chunkPause) {
+	if n := e.place.incremental; !n.active() || t.now().Before(t.chunkPause) || !t.promised(n) {
 		return
 	}
 	w := &chunkWindow{left: e.place.incremental, result: make(chan *chunkRows, 1), touched: map[string]struct{}{}}
@@ -123,7 +125,7 @@ func (t *task) usable(w *chunkWindow) bool {
 	switch {
 	case errors.Is(c.err, context.Canceled):
 		return false
-	case c.err != nil && passes(c.err):
+	case c.err != nil && (passes(c.err) || changedMeanwhile(c.err)):
 		t.log.Warn("a part of an incremental snapshot cannot be read; it is tried again", "error", c.err)
 		t.chunkPause = t.now().Add(chunkRetry)
 		return false
@@ -140,6 +142,13 @@ func (t *task) usable(w *chunkWindow) bool {
 		t.chunkPause = t.now().Add(chunkTick)
 	}
 	return !early
+}
+
+// changedMeanwhile reports that a table was changed between the look at it and the copy,
+// which goes by its newest form.
+func changedMeanwhile(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && (server.Code == "42703" || server.Code == "42P01" || server.Code == "3F000")
 }
 
 // leave replaces what is left, unless a signal has done so meanwhile.

@@ -4,6 +4,7 @@ package postgrescdc
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -21,6 +22,7 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 			return err
 		}
 		t.beat()
+		t.lookForNew(ctx)
 		t.progress(b)
 		if !b.Empty() || ctx.Err() != nil {
 			return nil
@@ -100,6 +102,9 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 // leads to a question to the catalog, which fails at the end of ctx, and also while the
 // server is away.
 func (t *task) again(ctx context.Context, data []byte, err error) bool {
+	if errors.Is(err, errInterrupted) {
+		return true
+	}
 	if len(data) == 0 || data[0] != 'R' {
 		return false
 	}
@@ -140,9 +145,9 @@ func (t *task) progress(b *connect.Batch) {
 	if n > 0 {
 		behind = placeOf(b, n-1).end
 	}
-	if e.place.end > behind && (n > 0 || e.tx.emitted || t.now().Sub(t.progressAt) >= t.s.Slot.StatusInterval) {
+	if t.owes || e.place.end > behind && (n > 0 || e.tx.emitted || t.now().Sub(t.progressAt) >= t.s.Slot.StatusInterval) {
 		b.Progress = append(b.Progress, e.position())
-		t.progressAt = t.now()
+		t.progressAt, t.owes = t.now(), false
 		behind = e.place.end
 	}
 	e.tx.emitted = false
@@ -166,6 +171,9 @@ func (t *task) wait(ctx context.Context) error {
 	until := t.s.Slot.StatusInterval
 	if every := t.s.Topics.HeartbeatInterval; every > 0 && t.snapshot == nil {
 		until = min(until, time.Until(t.heartbeat.Add(every)))
+	}
+	if t.s.Publication.Autocreate == "filtered" {
+		until = min(until, t.lookEvery)
 	}
 	if t.emitter.window != nil || t.emitter.place.incremental.active() {
 		until = min(until, chunkTick)

@@ -114,12 +114,25 @@ func testLog() *slog.Logger {
 
 func (w *world) tryStart() (*taskRun, error) {
 	r := &taskRun{w: w, task: &task{}}
+	return r, r.tryBegin()
+}
+
+func (r *taskRun) tryBegin() error {
 	r.ctx, r.cancel = context.WithTimeout(context.Background(), 2*patience)
-	err := r.task.Start(r.ctx, connect.SourceTaskContext{
-		Connector: "test", Config: w.config(), Log: testLog(),
-		Offsets: func(context.Context, []connect.Value) ([]connect.Value, error) { return []connect.Value{w.stored}, nil },
+	return r.task.Start(r.ctx, connect.SourceTaskContext{
+		Connector: "test", Config: r.w.config(), Log: testLog(),
+		Offsets: func(context.Context, []connect.Value) ([]connect.Value, error) {
+			return []connect.Value{r.w.stored}, nil
+		},
 	})
-	return r, err
+}
+
+func (r *taskRun) begin(t testing.TB) {
+	t.Helper()
+	if err := r.tryBegin(); err != nil {
+		r.stop()
+		t.Fatal(err)
+	}
 }
 
 func (w *world) start() *taskRun {
