@@ -9,4 +9,7 @@
 // texts of both sides can be compared as they are. What cannot be equal is masked in
 // mask_test.go and nowhere else; where connectd differs on purpose, the scenario says
 // so with a reason, and connectors/postgrescdc/README.md has the same line.
+//
+// takeover_test.go has both systems as workers of one Kafka cluster, with one connector
+// that goes from one to the other and back under load. docs/referee.md says more.
 package referee

@@ -170,19 +170,19 @@ func (s side) failed(t *testing.T, name string) string {
 	return ""
 }
 
-// waitSlot waits until the connector streams: its slot is in use.
+// waitSlot waits until the connector streams: its slot is in use, and not only being made.
 func (s side) waitSlot(t *testing.T, srv *pgtest.Server, db, name string) {
 	t.Helper()
 	harness.Eventually(t, s.name+" streams", func() error {
 		if trace := s.failed(t, name); trace != "" {
 			t.Fatalf("%s failed: %s", s.name, trace)
 		}
-		rows, err := srv.Query(t.Context(), db, "SELECT slot_name FROM pg_replication_slots WHERE active AND slot_name = '"+s.slot+"'")
+		rows, err := srv.Query(t.Context(), db, "SELECT 1 FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE r.state = 'streaming' AND s.slot_name = '"+s.slot+"'")
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
-			return fmt.Errorf("slot %s is not in use", s.slot)
+			return fmt.Errorf("nobody streams from slot %s", s.slot)
 		}
 		return nil
 	})

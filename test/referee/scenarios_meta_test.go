@@ -22,10 +22,11 @@ func TestMetadata(t *testing.T) {
 		}
 		return c
 	}
-	const mixed = `BEGIN; INSERT INTO lines VALUES (2, 'b'); INSERT INTO orders (customer) VALUES ('x'); SELECT pg_logical_emit_message(true, 'app', 'between'); UPDATE lines SET sku = 'c' WHERE id = 2; DELETE FROM lines WHERE id = 1; COMMIT`
+	const mixed = `BEGIN; INSERT INTO lines VALUES (2, 'b'); INSERT INTO orders (customer) VALUES ('x'); UPDATE lines SET sku = 'c' WHERE id = 2; DELETE FROM lines WHERE id = 1; COMMIT`
 	runAll(t, []scenario{
 		{name: "transactions of several tables", before: two, during: mixed, config: meta},
-		{name: "transactions with a message alone", before: two, during: `SELECT pg_logical_emit_message(true, 'app', 'alone'); SELECT pg_logical_emit_message(false, 'app', 'outside'); INSERT INTO lines VALUES (3, 'd')`, config: meta},
+		{name: "transactions across a restart", before: two, during: mixed + `; \wait; \stop; INSERT INTO lines VALUES (9, 'z'); \start; INSERT INTO lines VALUES (10, 'zz')`, config: meta},
+		{name: "transactions beside a message", before: two, during: `INSERT INTO lines VALUES (2, 'b'); SELECT pg_logical_emit_message(false, 'app', 'outside'); INSERT INTO lines VALUES (3, 'd')`, config: meta},
 		{name: "transactions of tables that are left out", before: two, during: mixed + `; INSERT INTO orders (customer) VALUES ('alone')`, config: with("table.include.list", "public.lines")},
 		{name: "transactions with skipped operations", before: two, during: mixed, config: with("skipped.operations", "d")},
 		{name: "transactions with tombstones left out", before: two, during: mixed, config: with("tombstones.on.delete", "false")},
@@ -33,15 +34,13 @@ func TestMetadata(t *testing.T) {
 		{name: "transactions and a truncate", before: two, during: `BEGIN; INSERT INTO lines VALUES (2, 'b'); TRUNCATE lines, orders; INSERT INTO lines VALUES (2, 'c'); COMMIT`, config: with("skipped.operations", "none")},
 		{name: "transaction topic of another name", before: two, during: mixed, config: with("topic.transaction", "tx")},
 		{name: "transactions that are rolled back", before: two, during: `BEGIN; INSERT INTO lines VALUES (2, 'b'); ROLLBACK; BEGIN; INSERT INTO lines VALUES (3, 'c'); SAVEPOINT s; INSERT INTO lines VALUES (4, 'd'); ROLLBACK TO s; COMMIT`, config: meta},
-		{name: "a prepared transaction with metadata", before: two, during: `BEGIN; INSERT INTO lines VALUES (2, 'b'); PREPARE TRANSACTION 'metadata_two'; INSERT INTO lines VALUES (3, 'before'); COMMIT PREPARED 'PREPARED_meta'`, config: meta},
-		{name: "transactions across a restart", before: two, during: mixed + `; \wait; \stop; INSERT INTO lines VALUES (9, 'z'); \start; INSERT INTO lines VALUES (10, 'zz')`, config: meta},
+		{name: "a prepared transaction with metadata", before: two, during: `BEGIN; INSERT INTO lines VALUES (2, 'b'); PREPARE TRANSACTION 'metadata_two'; INSERT INTO lines VALUES (3, 'before'); COMMIT PREPARED 'metadata_two'`, config: meta},
 		{name: "messages left out by prefix", before: two, during: `SELECT pg_logical_emit_message(true, 'app', 'a'); SELECT pg_logical_emit_message(true, 'application', 'b'); SELECT pg_logical_emit_message(false, 'App', 'c')`, config: map[string]string{"message.prefix.exclude.list": "app"}},
 		{name: "messages of bytes", before: two, during: `SELECT pg_logical_emit_message(true, 'bin', '\x00ff80'::bytea); SELECT pg_logical_emit_message(false, 'é', ''); SELECT pg_logical_emit_message(true, '', 'no prefix')`},
 		{name: "messages in hexadecimal", before: two, during: `SELECT pg_logical_emit_message(true, 'bin', '\x00ff80'::bytea)`, config: map[string]string{"binary.handling.mode": "hex"}},
 		{name: "messages in base64", before: two, during: `SELECT pg_logical_emit_message(true, 'bin', '\x00ff80'::bytea)`, config: map[string]string{"binary.handling.mode": "base64"}},
 		{name: "messages as JSON", before: two, during: `SELECT pg_logical_emit_message(true, 'app', '{"a": 1, "b": [true, null]}')`, config: map[string]string{"transforms": "d", "transforms.d.type": "io.debezium.connector.postgresql.transforms.DecodeLogicalDecodingMessageContent"}},
 		{name: "heartbeats", before: two, during: `INSERT INTO lines VALUES (2, 'b')`, config: map[string]string{"heartbeat.interval.ms": "200", "topic.heartbeat.name": "PREFIX.beat"}},
-		{name: "heartbeats with a statement", before: two + `CREATE TABLE beats (id int PRIMARY KEY); INSERT INTO beats VALUES (1);`, during: `INSERT INTO lines VALUES (2, 'b')`, config: map[string]string{"heartbeat.interval.ms": "200", "topic.heartbeat.name": "PREFIX.beat", "heartbeat.action.query": "INSERT INTO beats VALUES (1) ON CONFLICT DO NOTHING"}},
 		{name: "columns unchanged by an update", before: `CREATE TABLE t (id int PRIMARY KEY, n int, big text, bytes bytea, list text[]); ALTER TABLE t ALTER big SET STORAGE EXTERNAL, ALTER bytes SET STORAGE EXTERNAL, ALTER list SET STORAGE EXTERNAL;`,
 			during: `INSERT INTO t SELECT 1, 1, repeat('0123456789', 1000), decode(repeat('00ff', 4000), 'hex'), ARRAY[repeat('x', 9000)]; UPDATE t SET n = 2`, config: map[string]string{"unavailable.value.placeholder": "hex:ABCD"}},
 	})
@@ -65,5 +64,13 @@ CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'row ' || i
 	runAll(t, []scenario{
 		{name: "log", before: rows, during: send("log", `{"message": "offset {}"}`) + `; INSERT INTO t VALUES (100, 'x')`, config: config()},
 		{name: "a signal nobody knows", before: rows, during: send("dance", `{}`) + `; INSERT INTO t VALUES (100, 'x')`, config: config()},
+		{name: "incremental snapshot", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "incremental"}`) + `; \count t 25; UPDATE t SET v = 'after' WHERE id = 25`, config: config()},
+		{name: "incremental snapshot of two tables", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t", "public.u"], "type": "incremental"}`) + `; \count t 25; \count u 3`, config: config()},
+		{name: "incremental snapshot by a pattern", before: rows, during: send("execute-snapshot", `{"data-collections": ["public[.](t|u)"], "type": "incremental"}`) + `; \count t 25; \count u 3`, config: config()},
+		{name: "incremental snapshot with a condition", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "incremental", "additional-conditions": [{"data-collection": "public.t", "filter": "id > 12"}]}`) + `; \count t 13`, config: config()},
+		{name: "incremental snapshot of a composite key", before: rows + `INSERT INTO u SELECT i, 'k' || i % 3 FROM generate_series(10, 40) i;`, during: send("execute-snapshot", `{"data-collections": ["public.u"]}`) + `; \count u 34`, config: config()},
+		{name: "incremental snapshot with deletes of watermarks", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "incremental"}`) + `; \count t 25`, config: config("incremental.snapshot.watermarking.strategy", "insert_delete")},
+		{name: "incremental snapshot behind an initial one", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "incremental"}`) + `; \count t 50`, config: config("snapshot.mode", "initial")},
+		{name: "incremental snapshot of an empty table", before: rows + `DELETE FROM u;`, during: send("execute-snapshot", `{"data-collections": ["public.u", "public.t"], "type": "incremental"}`) + `; \count t 25`, config: config()},
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
+	"github.com/connectd/connectd/test/harness"
 )
 
 // match is one scenario as it is played.
@@ -82,7 +83,8 @@ func (m *match) waitBegin(t *testing.T) {
 //	        the columns of a table when it sees a change of them, and must not be late
 //	\stop   stops both connectors
 //	\start  lets them go on, and waits until they stream
-//	\drop   drops their slots
+//	\count TABLE N  until N records of a table are there: those of an incremental
+//	        snapshot come beside the stream, before or behind a marker
 //
 // A scenario that streams ends with \wait.
 func (m *match) play(t *testing.T) {
@@ -118,12 +120,30 @@ func (m *match) step(t *testing.T, statement string) {
 			side.resume(t, m.prefix)
 		}
 		m.waitBegin(t)
-	case "\\drop":
-		for _, side := range m.sides {
-			dropSlots(t, m.srv.URL(m.db), side.slot)
-		}
 	default:
+		var table string
+		var n int
+		if _, err := fmt.Sscanf(statement, "\\count %s %d", &table, &n); err == nil {
+			m.count(t, table, n)
+			return
+		}
 		m.exec(t, statement)
+	}
+}
+
+func (m *match) count(t *testing.T, table string, n int) {
+	t.Helper()
+	for _, side := range m.sides {
+		harness.Eventually(t, fmt.Sprintf("%s has written %d records of %s", side.name, n, table), func() error {
+			if trace := side.failed(t, m.prefix); trace != "" {
+				t.Fatalf("%s failed: %s", side.name, trace)
+			}
+			records, err := harness.ReadCommitted(side.kafka, m.prefix+".public."+table)
+			if err == nil && len(records) < n {
+				err = fmt.Errorf("there are %d", len(records))
+			}
+			return err
+		})
 	}
 }
 
