@@ -13,6 +13,7 @@ import (
 )
 
 func TestOffsetRoundTrip(t *testing.T) {
+	t.Parallel()
 	for name, p := range map[string]place{
 		"between transactions": {end: 10, lsn: 10, lastCommit: 10, change: changeCommit, txID: 7, micros: 5, system: "1", timeline: 1},
 		"in a transaction":     {end: 10, commit: 20, ordinal: 3, part: 1, message: 12, lsn: 15, lastCommit: 10, events: 2, change: changeUpdate, txID: 7, micros: 5, system: "1", timeline: 1},
@@ -21,6 +22,7 @@ func TestOffsetRoundTrip(t *testing.T) {
 		"behind a snapshot": {end: 10, lsn: 10, system: "1", timeline: 2, snapshot: &snapshotProgress{completed: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, err := parseOffset(p.offset())
 			if err != nil {
 				t.Fatal(err)
@@ -33,6 +35,7 @@ func TestOffsetRoundTrip(t *testing.T) {
 }
 
 func TestOffsetOfDebezium(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, text string
 		want       place
@@ -49,6 +52,7 @@ func TestOffsetOfDebezium(t *testing.T) {
 			place{end: 9, lsn: 9, snapshot: &snapshotProgress{completed: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			got, err := parseOffset(connecttest.Parse(t, c.text))
 			if err != nil {
 				t.Fatal(err)
@@ -61,6 +65,7 @@ func TestOffsetOfDebezium(t *testing.T) {
 }
 
 func TestOffsetThatIsNone(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		`{}`:                        `read stored offset: it has neither "connectd_end" nor "lsn"`,
 		`{"lsn":"x"}`:               `read stored offset: member "lsn" must be a whole number, but is string`,
@@ -120,6 +125,7 @@ func FuzzCopyRow(f *testing.F) {
 }
 
 func TestCopyRow(t *testing.T) {
+	t.Parallel()
 	w := snapshotRows{held: []byte(`1	a\tb\\c\nd\re\bf\fg\v	\N		\\N`)}
 	w.split()
 	want := []string{"1", "a\tb\\c\nd\re\bf\fg\v", "<null>", "", `\N`}

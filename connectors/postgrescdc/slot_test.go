@@ -24,6 +24,7 @@ func withMember(v connect.Value, name string, to connect.Value) connect.Value {
 }
 
 func TestPlaceThatIsGone(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		spoil func(w *world)
@@ -52,6 +53,7 @@ func TestPlaceThatIsGone(t *testing.T) {
 		}, "older timeline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, oneTable, nil)
 			r := w.start()
 			snapshotted(r)
@@ -78,6 +80,7 @@ func TestPlaceThatIsGone(t *testing.T) {
 }
 
 func TestSlotOfOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, oneTable, nil)
 	w.exec("SELECT pg_create_logical_replication_slot('" + w.props["slot.name"] + "', 'test_decoding')")
 	r, err := w.tryStart()
@@ -96,6 +99,7 @@ func TestSlotOfOthers(t *testing.T) {
 }
 
 func TestBranchPoint(t *testing.T) {
+	t.Parallel()
 	history := "1\t0/3000000\tno recovery target specified\n2\t0/5000028\tbefore something\n"
 	for timeline, want := range map[int64]string{1: "0/3000000", 2: "0/5000028", 3: ""} {
 		at, ok := branchPoint(history, timeline)
@@ -108,6 +112,7 @@ func TestBranchPoint(t *testing.T) {
 // TestFromDebezium goes on from offsets as Debezium stores them: in the middle of a
 // transaction, and in the middle of rows that share one place in the log.
 func TestFromDebezium(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "CREATE TABLE a (id int PRIMARY KEY, v text)", map[string]string{"snapshot.mode": "no_data"})
 	r := w.start()
 	w.exec("INSERT INTO a VALUES (0, 'before')")
@@ -159,6 +164,7 @@ func integer(s string) int64 { return row{[]byte(s)}.number(0) }
 
 // TestLostSlot lets the server throw away what the slot needs.
 func TestLostSlot(t *testing.T) {
+	t.Parallel()
 	w := ownWorld(t, oneTable, pgtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1MB", "min_wal_size": "32MB", "max_wal_size": "32MB"}}, nil)
 	r := w.start()
 	snapshotted(r)

@@ -28,6 +28,7 @@ func (r *taskRun) incrementalDone(end lsn) {
 }
 
 func TestIncrementalSnapshot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, signalDDL+`; CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT i, 'a' FROM generate_series(1, 25) i;
 		CREATE TABLE b (x text, y int, PRIMARY KEY (y, x)); INSERT INTO b VALUES ('it''s', 1), (E'tab\t', 1), ('z', 0); CREATE TABLE nokey (id int, v text); INSERT INTO nokey VALUES (1, 'x')`,
 		map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals", "incremental.snapshot.chunk.size": "10"})
@@ -61,6 +62,7 @@ func TestIncrementalSnapshot(t *testing.T) {
 }
 
 func TestIncrementalSnapshotWithFilter(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, signalDDL+`; CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT i, 'v' || i % 2 FROM generate_series(1, 25) i`,
 		map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals", "incremental.snapshot.chunk.size": "3"})
 	r := w.start()
@@ -75,6 +77,7 @@ func TestIncrementalSnapshotWithFilter(t *testing.T) {
 // TestInterruptedIncrementalSnapshot changes rows all the time, and stops at random
 // places: in the end the records make the tables.
 func TestInterruptedIncrementalSnapshot(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 3))
@@ -108,6 +111,7 @@ func TestInterruptedIncrementalSnapshot(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	ab := `{"data-collections":["public.a","public.b"]}`
 	for _, c := range []struct{ name, before, kind, data, want, err string }{
 		{"execute", "", signalExecute, ab, `{"tables":[{"name":"public.a","pattern":true},{"name":"public.b","pattern":true}]}`, ""},
@@ -123,6 +127,7 @@ func TestSignals(t *testing.T) {
 		{"unknown", ``, "dance", ``, ``, `read signal: the type "dance" is not known; it is one of execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			var n *incremental
 			if c.before != "" {
 				var err error

@@ -57,6 +57,7 @@ func (w *world) checkState(table string) {
 // TestInterruptedSnapshot stops in the middle of snapshots, changes rows meanwhile, and
 // goes on: tables that were finished are not read again, and the stream fits to all.
 func TestInterruptedSnapshot(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 2))
@@ -105,6 +106,7 @@ func TestInterruptedSnapshot(t *testing.T) {
 }
 
 func TestFinishedTablesAreNotReadAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY, v text);
 		INSERT INTO a SELECT i, 'a' FROM generate_series(1, 10) i; INSERT INTO b SELECT i, 'b' FROM generate_series(1, 10) i`, nil)
 	r := w.start()
@@ -132,6 +134,7 @@ func TestFinishedTablesAreNotReadAgain(t *testing.T) {
 }
 
 func TestParallelSnapshot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `CREATE TABLE big (id int PRIMARY KEY, v text); ALTER TABLE big ALTER v SET STORAGE PLAIN;
 		INSERT INTO big SELECT i, repeat('x', 1000) || i FROM generate_series(1, 20000) i; CREATE TABLE small (id int PRIMARY KEY, v text); INSERT INTO small VALUES (1, E'tab\t nl\n back\\ \\N')`,
 		map[string]string{"snapshot.max.threads": "3"})
@@ -155,6 +158,7 @@ func TestParallelSnapshot(t *testing.T) {
 }
 
 func TestSnapshotModes(t *testing.T) {
+	t.Parallel()
 	const ddl = "CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a VALUES (1, 'one')"
 	read, changed := `srv.public.a {"id":1} r null {"id":1,"v":"one"} last`, `srv.public.a {"id":2} c null {"id":2,"v":"two"} false`
 	again := `srv.public.a {"id":2} r null {"id":2,"v":"two"} last`
@@ -171,6 +175,7 @@ func TestSnapshotModes(t *testing.T) {
 		{"initial_only", []string{read}},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, ddl, map[string]string{"snapshot.mode": c.mode})
 			r := w.start()
 			w.exec("INSERT INTO a VALUES (2, 'two')")

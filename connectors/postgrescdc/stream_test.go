@@ -35,8 +35,10 @@ func ownWorld(t *testing.T, ddl string, options pgtest.Options, props map[string
 }
 
 func TestServerRestarts(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []pgtest.Mode{pgtest.Fast, pgtest.Immediate} {
 		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
 			w := ownWorld(t, oneTable, pgtest.Options{Fsync: true}, map[string]string{"slot.retry.delay.ms": "200"})
 			r := w.start()
 			defer r.stop()
@@ -103,6 +105,7 @@ func liveHeap() uint64 {
 }
 
 func TestSlotInUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, oneTable, map[string]string{"snapshot.mode": "no_data", "errors.max.retries": "2", "slot.retry.delay.ms": "100"})
 	first := w.start()
 	defer first.stop()
@@ -120,6 +123,7 @@ func TestSlotInUse(t *testing.T) {
 }
 
 func TestErrorsThatPass(t *testing.T) {
+	t.Parallel()
 	server := func(code string) error { return fmt.Errorf("x: %w", &pgconn.PgError{Code: code}) }
 	for _, c := range []struct {
 		name string
@@ -148,6 +152,7 @@ func TestErrorsThatPass(t *testing.T) {
 }
 
 func TestPausesGrow(t *testing.T) {
+	t.Parallel()
 	p := pauses{least: 100 * time.Millisecond, most: time.Second}
 	var got []string
 	for range 6 {
@@ -163,6 +168,7 @@ func TestPausesGrow(t *testing.T) {
 
 // TestQueueIsBounded puts and takes chunks.
 func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
 	q := newQueue(100)
 	c := q.fresh()
 	c.add(itemData, 1, make([]byte, 80))

@@ -243,8 +243,10 @@ func (r *taskRun) settle(n int) {
 }
 
 func TestRecordedChanges(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"dml", "dml-defaults", "dml-no-tombstones", "dml-toast-placeholder", "dml-propagate", "dml-filters", "dml-snapshot", "dml-partition-root", "heartbeat"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			rec := loadRecorded(t, name)
 			ddl, err := os.ReadFile(filepath.Join("testdata", "recorded", "dml.ddl.sql"))
 			if err != nil {
@@ -289,6 +291,7 @@ func snapshotted(r *taskRun) {
 // TestRecordedSchemaEvolution changes tables line by line and waits for the changes of
 // each line, as the recording was made: what the stream does not say is looked up.
 func TestRecordedSchemaEvolution(t *testing.T) {
+	t.Parallel()
 	rec := loadRecorded(t, "schema-evolution")
 	ddl, err := os.ReadFile(filepath.Join("testdata", "recorded", "schema-evolution.ddl.sql"))
 	if err != nil {
@@ -324,6 +327,7 @@ func (w *world) runFileSlowly(name string, r *taskRun) {
 // TestFastSchemaEvolution runs the same without waiting. The original dies of it: the
 // catalog that it asks is newer than the stream.
 func TestFastSchemaEvolution(t *testing.T) {
+	t.Parallel()
 	rec := loadRecorded(t, "schema-evolution")
 	ddl, err := os.ReadFile(filepath.Join("testdata", "recorded", "schema-evolution.ddl.sql"))
 	if err != nil {

@@ -146,8 +146,10 @@ func (r *taskRun) someBatches(rnd *rand.Rand, end lsn) bool {
 }
 
 func TestResumeRepeatsAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	for _, metadata := range []string{"false", "true"} {
 		t.Run("metadata "+metadata, func(t *testing.T) {
+			t.Parallel()
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
 			rnd := rand.New(rand.NewPCG(seed, 1))

@@ -21,6 +21,7 @@ func (w *world) lines() []string {
 
 // TestNewTables creates tables while the connector runs, and while it does not.
 func TestNewTables(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, oneTable, map[string]string{"table.include.list": "public.[a-c]"})
 	r := &taskRun{w: w, task: &task{lookEvery: 50 * time.Millisecond}}
 	r.begin(t)
@@ -47,6 +48,7 @@ func TestNewTables(t *testing.T) {
 }
 
 func TestTooManyTables(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, oneTable+"; CREATE TABLE b (id int)", map[string]string{"guardrail.collections.max": "1", "guardrail.collections.limit.action": "fail"})
 	r, err := w.tryStart()
 	r.stop()
@@ -57,12 +59,14 @@ func TestTooManyTables(t *testing.T) {
 
 // TestValuesWithoutPlace has values that the schema of their column cannot hold.
 func TestValuesWithoutPlace(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ mode, want string }{
 		{"warn", `srv.public.n {"id":1} c null {"id":1,"v":null} false`},
 		{"skip", `srv.public.n {"id":1} c null {"id":1,"v":null} false`},
 		{"fail", `srv.public.n error read change at `},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, "CREATE TABLE n (id int PRIMARY KEY, v numeric(5,2))", map[string]string{"snapshot.mode": "no_data", "event.converting.failure.handling.mode": c.mode})
 			r := w.start()
 			defer r.stop()
@@ -81,6 +85,7 @@ func TestValuesWithoutPlace(t *testing.T) {
 
 // TestUnavailableColumns is told which values the server has not sent.
 func TestUnavailableColumns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `CREATE TABLE d (id int PRIMARY KEY, n int, big text, more text); ALTER TABLE d ALTER big SET STORAGE EXTERNAL, ALTER more SET STORAGE EXTERNAL;
 		CREATE TABLE f (id int PRIMARY KEY, n int, big text); ALTER TABLE f ALTER big SET STORAGE EXTERNAL, REPLICA IDENTITY FULL`,
 		map[string]string{"snapshot.mode": "no_data"})
@@ -109,6 +114,7 @@ func TestUnavailableColumns(t *testing.T) {
 // TestNewTableWithOpenTransaction writes to a new table in a transaction that begins
 // before the table is published, and ends behind that: the row is in no message.
 func TestNewTableWithOpenTransaction(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, oneTable, map[string]string{"table.include.list": "public.[ab]"})
 	r := &taskRun{w: w, task: &task{lookEvery: 50 * time.Millisecond}}
 	r.begin(t)

@@ -242,6 +242,7 @@ func line(r *connect.Record) string {
 }
 
 func TestOrdersFromSnapshotToStream(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `CREATE TABLE orders (id bigserial PRIMARY KEY, customer text NOT NULL, quantity int DEFAULT 1);
 		INSERT INTO orders (customer) VALUES ('a'), ('b'), ('c')`, map[string]string{"skipped.operations": "none"})
 	r := w.start()
@@ -280,6 +281,7 @@ func TestOrdersFromSnapshotToStream(t *testing.T) {
 }
 
 func TestSlotMovesOnlyWithCommits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `CREATE TABLE orders (id int PRIMARY KEY)`, map[string]string{"snapshot.mode": "no_data", "status.update.interval.ms": "100", "table.include.list": "public.orders", "publication.autocreate.mode": "filtered"})
 	r := w.start()
 	defer r.stop()
