@@ -86,9 +86,10 @@ func (e *emitter) restart() {
 	e.tx = transaction{stretch: -1}
 }
 
-// keepalive takes note that the server has sent everything before an LSN.
+// keepalive takes note that the server has sent everything before an LSN. A transaction
+// that was done in part comes again before that, unless it is not published any more.
 func (e *emitter) keepalive(at lsn) {
-	if e.tx.open || e.place.commit != 0 || e.place.foreign || at <= e.place.end {
+	if e.tx.open || e.place.foreign || at <= max(e.place.end, e.place.commit) {
 		return
 	}
 	e.place = e.place.finished(at)
