@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -102,7 +103,8 @@ func (w *topicWriter) append(u *unit, topic string, partition int32, out kafka.R
 	if t == nil || t.name != topic {
 		if t = w.dir.topics[topic]; t == nil {
 			var err error
-			if t, err = w.admit(w.ctx, topic); err != nil {
+			// The name may lie in the batch, and is needed for longer.
+			if t, err = w.admit(w.ctx, strings.Clone(topic)); err != nil {
 				return produceFailure(err)
 			}
 		}
