@@ -58,11 +58,15 @@ func ids(list []int) string {
 	return strings.ReplaceAll(fmt.Sprint(list), " ", ",")
 }
 
+// usersFor is how many outputs it takes until other users come: a cart that only grows
+// would make a long run's work grow with its square.
+const usersFor = 2000
+
 // lines makes n further lines: orders, payments of open orders, and bad ones.
 func (o *cartOracle) lines(r *rand.Rand, n int) string {
 	var b strings.Builder
 	for range n {
-		user := fmt.Sprintf("u%d", r.IntN(5))
+		user := fmt.Sprintf("u%d", 5*(o.count/usersFor)+r.IntN(5))
 		open := o.unpaid[user]
 		switch {
 		case r.IntN(20) == 0:
