@@ -29,6 +29,9 @@ func cdcKills(t *testing.T) int {
 	return 3
 }
 
+// taskPoints are the crash points that every task passes again and again.
+var taskPoints = []string{"after-read", "after-transform", "after-produce", "before-endtxn", "during-endtxn", "after-commit", "before-source-commit"}
+
 func avroSource(pg *harness.Postgres, prefix string) harness.Config {
 	c := pg.Source(prefix)
 	c["table.include.list"] = "public.orders"

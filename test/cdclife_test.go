@@ -165,13 +165,42 @@ func TestCDCPausedConnectorKeepsItsConnection(t *testing.T) {
 	w.d.WaitTasks(w.connector, 1, "PAUSED")
 	w.want("r1 r2 r3")
 	w.put("resume", 202)
-	records := w.d.WaitCount(w.topic, 20003)
-	for i, r := range records {
+	w.wantUpTo(20003)
+	pg.WaitConfirmed(pg.LSN())
+}
+
+// wantUpTo waits for n records, of the items 1 to n in order.
+func (w *itemsWorld) wantUpTo(n int) {
+	w.t.Helper()
+	for i, r := range w.d.WaitCount(w.topic, n) {
 		if key := fmt.Sprintf(`{"id":%d}`, i+1); r.Key != key {
-			t.Fatalf("record %d has the key %s, want %s", i, r.Key, key)
+			w.t.Fatalf("record %d has the key %s, want %s", i, r.Key, key)
 		}
 	}
-	pg.WaitConfirmed(pg.LSN())
+}
+
+func TestCDCKilledInALargeTransaction(t *testing.T) {
+	t.Parallel()
+	const step = 10_000
+	rnd := seeded(t)
+	pg := harness.SharedPostgres(t)
+	w := captureItems(t, pg, harness.Config{"max.queue.size.in.bytes": "65536"})
+	w.d.Kill()
+	w.d.Set("task.transaction.max.bytes", "65536") // some hundred rows
+	rows := 3
+	for range cdcKills(t) {
+		pg.Do(fmt.Sprintf("INSERT INTO items SELECT generate_series(%d, %d)", rows+1, rows+step))
+		rows += step
+		crash := fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", taskPoints[rnd.IntN(len(taskPoints))], 1+rnd.IntN(2))
+		t.Log(crash)
+		w.d.SetEnv(crash)
+		w.d.Launch()
+		w.d.WaitExit()
+	}
+	w.d.SetEnv()
+	w.d.Start()
+	waitCaptured(t, w.d, pg, w.connector)
+	w.wantUpTo(rows)
 }
 
 func TestCDCStopResumeAndRestart(t *testing.T) {

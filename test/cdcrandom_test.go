@@ -39,7 +39,7 @@ type cdcVariant struct {
 
 var cdcVariants = []cdcVariant{
 	{"one partition", 1, nil},
-	{"transactions", 1, harness.Config{"provide.transaction.metadata": "true", "max.batch.size": "7"}},
+	{"transactions", 1, harness.Config{"provide.transaction.metadata": "true", "max.queue.size.in.bytes": "4000"}},
 	{"partitions", 3, harness.Config{"snapshot.max.threads": "3", "max.queue.size.in.bytes": "20000"}},
 }
 
@@ -116,7 +116,7 @@ func (w *cdcWorld) harm() string {
 		w.d.Start()
 		return "daemon and Postgres"
 	case 4:
-		point := crashPoints[w.rnd.IntN(6)] // those that every task passes again and again
+		point := taskPoints[w.rnd.IntN(len(taskPoints))]
 		w.killAt(point)
 		return "daemon at " + point
 	case 5:
