@@ -28,6 +28,7 @@ type snapshotReader struct {
 	schemas  *schemas
 	exported string
 	tables   []capturedTable
+	figures  *figures
 	// point is where the snapshot lies in the stream.
 	point lsn
 	ready chan struct{}
@@ -59,9 +60,9 @@ const (
 	partPages = 512
 )
 
-func newSnapshotReader(s *settings, log *slog.Logger, sc *schemas, at created, tables []capturedTable) *snapshotReader {
+func newSnapshotReader(s *settings, log *slog.Logger, sc *schemas, at created, tables []capturedTable, f *figures) *snapshotReader {
 	return &snapshotReader{
-		s: s, log: log, schemas: sc, exported: at.snapshot, point: at.point, tables: tables,
+		s: s, log: log, schemas: sc, exported: at.snapshot, point: at.point, tables: tables, figures: f,
 		ready: make(chan struct{}, 1), planned: make(chan struct{}), window: make(chan struct{}, 2*max(1, s.Snapshot.Threads)),
 	}
 }

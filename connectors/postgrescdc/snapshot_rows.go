@@ -37,6 +37,11 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 	if !w.begun {
 		w.begun, w.first = true, true
 	}
+	before, bytes := len(b.Records), b.Bytes()
+	defer func() {
+		r.figures.rows.Add(int64(len(b.Records) - before))
+		r.figures.bytes.Add(int64(b.Bytes() - bytes))
+	}()
 	for !b.Full() && ctx.Err() == nil {
 		row, job, more := r.pull()
 		if row == nil && more {
@@ -47,6 +52,8 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 		}
 		if row == nil {
 			r.finish(e, b)
+			r.figures.tablesAhead.Store(0)
+			r.figures.done.Store(true)
 			return true
 		}
 		w.firstOf = w.held == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan
@@ -98,6 +105,9 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 		marker = snapshotFirstOf
 	}
 	w.first = false
+	if lastOf {
+		r.figures.tablesAhead.Add(-1)
+	}
 	if lastOf || w.firstOf {
 		e.place.snapshot = e.place.snapshot.with(plan.name, r.point, lastOf)
 	}

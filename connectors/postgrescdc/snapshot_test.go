@@ -202,3 +202,32 @@ func TestSnapshotModes(t *testing.T) {
 		})
 	}
 }
+
+// TestSnapshotBreaksOff ends the sessions that read, in the middle of a table.
+func TestSnapshotBreaksOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT i, 'a' FROM generate_series(1, 10) i;
+		CREATE TABLE b (id int PRIMARY KEY, v text); ALTER TABLE b ALTER v SET STORAGE PLAIN; INSERT INTO b SELECT i, repeat('b', 1000) FROM generate_series(1, 10000) i`, nil)
+	r := w.start()
+	defer r.stop()
+	for len(w.written) < 100 {
+		b := r.poll(patience, 100)
+		r.commit(b, len(b.Records))
+	}
+	w.exec("UPDATE b SET v = 'c' WHERE id < 10; DELETE FROM b WHERE id = 20")
+	w.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	w.eventually("the snapshot is complete", func() bool {
+		b := r.poll(100*time.Millisecond, 1000)
+		r.commit(b, len(b.Records))
+		return r.task.snapshot == nil
+	})
+	w.exec("INSERT INTO a VALUES (11, 'end')")
+	end := w.position()
+	w.eventually("the stream is read", func() bool {
+		b := r.poll(100*time.Millisecond, 1000)
+		r.commit(b, len(b.Records))
+		return r.task.emitter.place.end >= end
+	})
+	w.checkState("a")
+	w.checkState("b")
+}

@@ -38,6 +38,8 @@ type stream struct {
 	s     *settings
 	log   *slog.Logger
 	queue *queue
+	// figures is told how far the server and the stream are.
+	figures *figures
 	// check is asked on each new connection, before the stream starts: is this still
 	// the server and the slot that the place belongs to?
 	check func(ctx context.Context, conn *pgconn.PgConn) error
@@ -255,10 +257,12 @@ func (st *stream) copyData(c *chunk, b []byte) error {
 	}
 	switch {
 	case b[0] == frameData && len(b) > dataHeader:
+		st.figures.sawFrame(b)
 		st.follow(b[dataHeader:])
 		c.add(itemData, lsn(binary.BigEndian.Uint64(b[1:])), b[dataHeader:])
 		return nil
 	case b[0] == frameKeepalive && len(b) >= keepaliveSize:
+		st.figures.sawFrame(b)
 		if end := lsn(binary.BigEndian.Uint64(b[1:])); !st.open {
 			st.next = max(st.next, end)
 			c.keepalive(end)
@@ -310,6 +314,7 @@ func (st *stream) follow(message []byte) {
 		st.open = true
 	case 'C':
 		st.open = false
+		st.figures.sawCommit(message)
 		if len(message) >= commitMinimum {
 			st.next = lsn(binary.BigEndian.Uint64(message[commitEndAt:]))
 		}

@@ -88,6 +88,13 @@ func (q *queue) put(c *chunk) {
 	signal(q.ready)
 }
 
+// size is what is held, in bytes.
+func (q *queue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held
+}
+
 // full reports whether the reader must wait for room.
 func (q *queue) full() bool {
 	q.mu.Lock()

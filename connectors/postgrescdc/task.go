@@ -27,6 +27,7 @@ type task struct {
 	decoder *decoder
 	queue   *queue
 	stream  *stream
+	figures figures
 	// snapshot is nil if none is wanted, or if it is done.
 	snapshot *snapshotReader
 
@@ -171,7 +172,7 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	e := t.emitter
 	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
-	t.stream = &stream{s: t.s, log: t.log, queue: t.queue, next: start.place.end, check: t.checkSession(start.place)}
+	t.stream = &stream{s: t.s, log: t.log, queue: t.queue, figures: &t.figures, next: start.place.end, check: t.checkSession(start.place)}
 	t.stream.acknowledge(start.place.end)
 	if start.snapshot != nil {
 		t.snapshot = start.snapshot

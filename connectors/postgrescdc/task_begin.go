@@ -147,8 +147,56 @@ func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv serve
 	if p.micros, p.txID, err = t.instant(ctx); err != nil {
 		return nil, err
 	}
-	reader := newSnapshotReader(t.s, t.log, t.emitter.schemas, made, t.toRead(tables, p.snapshot))
+	wanted := t.toRead(tables, p.snapshot)
+	t.figures.beginSnapshot(wanted, t.now())
+	reader := newSnapshotReader(t.s, t.log, t.emitter.schemas, made, wanted, &t.figures)
 	return &beginning{place: p, snapshot: reader, exported: made.snapshot}, nil
+}
+
+// snapshotFailed deals with a snapshot that broke off: if the reason passes by itself it
+// goes on in a new one, with the tables that are not finished.
+func (t *task) snapshotFailed(ctx context.Context, err error) error {
+	if err == nil || !passes(err) || t.catalogPauses.exhausted(t.s.Runtime.MaxRetries) {
+		return err
+	}
+	pause := t.catalogPauses.next()
+	t.log.Warn("the snapshot broke off; it goes on in a new one", "error", err, "pause", pause)
+	if !sleep(ctx, pause) {
+		return nil // the failure stays in the queue
+	}
+	t.cancel()
+	t.wg.Wait()
+	t.queue = newQueue(int(t.s.Runtime.QueueBytes))
+	if err := t.resumeSnapshot(ctx); err != nil {
+		t.queue.fail(err) // it is looked at again, by the next call at the latest
+		return nil
+	}
+	t.catalogPauses.reset()
+	return nil
+}
+
+func (t *task) resumeSnapshot(ctx context.Context) error {
+	conn, err := t.openCatalog(ctx)
+	if err != nil {
+		return err
+	}
+	tables, err := t.s.capturedTables(ctx, conn.PgConn())
+	if err != nil {
+		return err
+	}
+	repl, err := t.s.dialReplication(ctx)
+	if err != nil {
+		return err
+	}
+	unfinished := t.emitter.place
+	start, err := t.begin(ctx, repl, tables, &unfinished)
+	if err != nil || start.exported == "" {
+		hangUp(repl)
+	}
+	if err == nil {
+		t.launch(ctx, repl, start)
+	}
+	return err
 }
 
 // freshSlot returns the slot if it can be used; a lost one is dropped, as nothing can be

@@ -37,7 +37,7 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 func (t *task) fill(ctx context.Context, b *connect.Batch) error {
 	if t.snapshot != nil {
 		if !t.snapshot.fill(ctx, t.emitter, b) {
-			return t.queue.failure()
+			return t.snapshotFailed(ctx, t.queue.failure())
 		}
 		t.snapshot = nil
 	}
