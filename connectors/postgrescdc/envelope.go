@@ -9,7 +9,6 @@ import (
 )
 
 // debeziumVersion is what source.version says: the version whose events these are.
-const debeziumVersion = "3.7.0.Final"
 
 const connectorName = "postgresql"
 
