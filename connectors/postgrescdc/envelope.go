@@ -8,8 +8,6 @@ import (
 	"github.com/connectd/connectd/connect"
 )
 
-// debeziumVersion is what source.version says: the version whose events these are.
-
 const connectorName = "postgresql"
 
 // Values of op.
