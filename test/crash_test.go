@@ -182,16 +182,17 @@ func TestKilledAtRandom(t *testing.T) {
 				if !d.Running() {
 					d.Start()
 				}
-				kill := time.After(time.Duration(r.IntN(400)) * time.Millisecond)
+				kill, more := time.After(time.Duration(r.IntN(400))*time.Millisecond), time.NewTicker(10*time.Millisecond)
 				for killed := false; !killed; {
 					select {
 					case <-kill:
 						d.Kill()
 						killed = true
-					default:
+					case <-more.C: // paced, so that the inputs do not depend on the machine
 						job.feed(1 + r.IntN(30))
 					}
 				}
+				more.Stop()
 			}
 			d.Start()
 			job.feed(20)
