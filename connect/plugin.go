@@ -34,6 +34,9 @@ type PluginInfo struct {
 	Doc string
 	// Config declares the plugin's own keys, without framework keys and prefixes.
 	Config *ConfigDef
+	// Prefixes begin the names of further keys that the plugin reads, whose ends are the
+	// user's own, such as column.mask.with.4.chars.
+	Prefixes []string
 	// Validate checks rules across keys, offline; nil for none.
 	Validate func(Config) ConfigErrors
 }

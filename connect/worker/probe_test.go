@@ -46,3 +46,14 @@ func TestAProbeIsAskedWhenAConfigurationIsNew(t *testing.T) {
 		t.Errorf("put: %v", err)
 	}
 }
+
+func TestKeysBehindAPrefixAreKnown(t *testing.T) {
+	s := newSetting(t)
+	s.o.Plugins.Sources[0].Prefixes = []string{"column.mask."}
+	w := s.start(t)
+	infos, err := w.Validate(deadline(t), "FakeSourceConnector", source("column.mask.with.4.chars", "a", "colunm.mask", "b"))
+	must(t, err)
+	if len(infos.Warnings) != 1 || !strings.Contains(infos.Warnings[0], "colunm.mask") {
+		t.Errorf("warnings %q", infos.Warnings)
+	}
+}

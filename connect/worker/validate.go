@@ -96,6 +96,7 @@ func validate(plugins *connect.Plugins, policy OverridePolicy, converters, props
 	v.checkFramework(kind)
 	v.chain(plugins)
 	v.declare(info.Config.Keys(), "", false)
+	v.known = append(v.known, info.Prefixes...)
 	if cfg, errs := info.Config.Parse(props); len(errs) == 0 && info.Validate != nil {
 		v.addErrors(info.Validate(cfg), "")
 	}

@@ -19,6 +19,9 @@ func pluginInfo() connect.PluginInfo {
 		Version: version,
 		Doc:     "Reads the changes of PostgreSQL tables, and their content at the start, by logical replication.",
 		Config:  declaration,
+		Prefixes: []string{
+			"column.mask.with.", "column.mask.hash.", "column.truncate.to.", "snapshot.select.statement.overrides.",
+		},
 		Validate: func(c connect.Config) connect.ConfigErrors {
 			_, errs := parseSettings(c)
 			return errs
