@@ -112,6 +112,13 @@ func (q *queue) fail(err error) {
 	signal(q.ready)
 }
 
+// mend takes the failure back: what comes next is another try.
+func (q *queue) mend() {
+	q.mu.Lock()
+	q.err = nil
+	q.mu.Unlock()
+}
+
 // failure is the error that ends the queue, if it is empty.
 func (q *queue) failure() error {
 	q.mu.Lock()

@@ -40,6 +40,8 @@ type task struct {
 	chunkAsked chan *chunkWindow
 	chunkReady chan struct{}
 	chunkPause time.Time
+	// snapshotAgain is when a snapshot that broke off goes on.
+	snapshotAgain time.Time
 	// catalogPauses grow while the catalog cannot be asked.
 	catalogPauses pauses
 
@@ -172,7 +174,10 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	e := t.emitter
 	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
-	t.stream = &stream{s: t.s, log: t.log, queue: t.queue, figures: &t.figures, next: start.place.end, check: t.checkSession(start.place)}
+	if t.stream == nil { // others look at it: it stays the same
+		t.stream = &stream{s: t.s, log: t.log, queue: t.queue, figures: &t.figures}
+	}
+	t.stream.next, t.stream.check = start.place.end, t.checkSession(start.place)
 	t.stream.acknowledge(start.place.end)
 	if start.snapshot != nil {
 		t.snapshot = start.snapshot

@@ -159,16 +159,20 @@ func (t *task) snapshotFailed(ctx context.Context, err error) error {
 	if err == nil || !passes(err) || t.catalogPauses.exhausted(t.s.Runtime.MaxRetries) {
 		return err
 	}
-	pause := t.catalogPauses.next()
-	t.log.Warn("the snapshot broke off; it goes on in a new one", "error", err, "pause", pause)
-	if !sleep(ctx, pause) {
+	if t.snapshotAgain.IsZero() {
+		pause := t.catalogPauses.next()
+		t.snapshotAgain = t.now().Add(pause)
+		t.log.Warn("the snapshot broke off; it goes on in a new one", "error", err, "pause", pause)
+	}
+	if t.now().Before(t.snapshotAgain) {
 		return nil // the failure stays in the queue
 	}
+	t.snapshotAgain = time.Time{}
 	t.cancel()
 	t.wg.Wait()
-	t.queue = newQueue(int(t.s.Runtime.QueueBytes))
+	t.queue.mend()
 	if err := t.resumeSnapshot(ctx); err != nil {
-		t.queue.fail(err) // it is looked at again, by the next call at the latest
+		t.queue.fail(err) // and is looked at again
 		return nil
 	}
 	t.catalogPauses.reset()

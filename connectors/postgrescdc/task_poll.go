@@ -175,6 +175,9 @@ func (t *task) wait(ctx context.Context) error {
 	if t.s.Publication.Autocreate == "filtered" {
 		until = min(until, t.lookEvery)
 	}
+	if !t.snapshotAgain.IsZero() {
+		until = min(until, time.Until(t.snapshotAgain))
+	}
 	if t.emitter.window != nil || t.emitter.place.incremental.active() {
 		until = min(until, chunkTick)
 	}

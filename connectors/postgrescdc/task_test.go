@@ -290,7 +290,7 @@ func TestSlotMovesOnlyWithCommits(t *testing.T) {
 	}
 	first := confirmed()
 	w.exec("INSERT INTO orders VALUES (1)")
-	b := r.poll(patience, 10)
+	b := r.records()
 	if len(b.Records) != 1 {
 		t.Fatalf("%d records, want 1", len(b.Records))
 	}
