@@ -89,6 +89,10 @@ func (e *emitter) transactionBegin(at lsn) {
 	r := e.record(metadataSize, false)
 	e.tx.ordinal = 0
 	e.transactionRecord(r, "BEGIN")
+	// A connection that breaks before the first change must not bring it again.
+	if e.place.commit != e.tx.commit {
+		e.place.commit, e.place.ordinal, e.place.part = e.tx.commit, 0, 1
+	}
 }
 
 // transactionEnd writes the record that closes a transaction.

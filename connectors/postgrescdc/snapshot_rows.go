@@ -92,10 +92,9 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 	w := &r.rows
 	plan := r.jobs[w.heldJob].plan
 	marker := snapshotYes
-	// As in the original, first and last belong to the first and the last table, even if
-	// those are empty.
+	// As in the original, first belongs to the first table, even if that is empty.
 	switch {
-	case last && plan == r.jobs[len(r.jobs)-1].plan:
+	case last:
 		marker = snapshotLast
 	case w.first && plan == r.jobs[0].plan:
 		marker = snapshotFirst
