@@ -89,6 +89,7 @@ func TestSnapshots(t *testing.T) {
 		{name: "initial only", before: orders, config: mode("initial_only", nil)},
 		{name: "configured to read", before: orders, config: configured("snapshot.data", "snapshot.schema")},
 		{name: "an empty table in the middle", before: orders + `CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE q (id int PRIMARY KEY); INSERT INTO q VALUES (1), (2);`, during: orderChanges},
+		{name: "an empty table first", before: `CREATE TABLE aa (id int PRIMARY KEY);` + orders, during: orderChanges},
 		{name: "an empty table at the end", before: orders + `DELETE FROM zz_marker;`, during: orderChanges},
 		{name: "several thousand rows", before: `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 6000) i;`, during: `DELETE FROM t WHERE id = 3000`},
 		{name: "select overrides with an order", before: orders, during: orderChanges, config: map[string]string{"snapshot.select.statement.overrides": "public.orders", "snapshot.select.statement.overrides.public.orders": "SELECT * FROM public.orders ORDER BY id DESC"}},

@@ -47,6 +47,7 @@ INSERT INTO outbox VALUES ('c0ffee00-0000-4000-8000-000000000002', 'Customer', '
 		{name: "unwrap, deletes become tombstones", before: full, during: orderChanges, config: unwrap("delete.tombstone.handling.mode", "delete-to-tombstone")},
 		{name: "unwrap, fields added", before: orders, during: orderChanges, config: streamed(unwrap("add.fields", "op,lsn,source.table,source.txId:tx,before.note:was", "add.fields.prefix", "$"))},
 		{name: "unwrap, headers added", before: full, during: orderChanges, config: streamed(unwrap("add.headers", "op,source.schema,source.lsn:at,after.quantity", "add.headers.prefix", "x-"))},
+		{name: "unwrap, routed by a field", before: orders, during: orderChanges, config: only("orders", unwrap("route.by.field", "customer"))},
 		{name: "unwrap, key fields dropped", before: orders, during: orderChanges, config: unwrap("drop.fields.header.name", "gone", "drop.fields.from.key", "false")},
 		{name: "unwrap with transaction metadata", before: orders, during: orderChanges, config: func() map[string]string {
 			c := unwrap("add.fields", "transaction.id,transaction.total_order")

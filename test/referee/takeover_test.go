@@ -230,6 +230,12 @@ func (r *relay) checkOffset(t *testing.T, h handover, position map[string]int) {
 	}
 }
 
+// stoppedInside reports whether connectd was stopped in the middle of a transaction,
+// which is a matter of luck: it is behind for moments only.
+func (r *relay) stoppedInside() bool {
+	return slices.ContainsFunc(r.shifts, func(s shift) bool { return s.offset["connectd_commit"] != nil })
+}
+
 // handed reports whether one side took over from another in the middle of a transaction.
 func handed(all []handover, from, to string) bool {
 	return slices.ContainsFunc(all, func(h handover) bool { return h.inside && h.from.by == from && h.to.by == to })
@@ -253,7 +259,7 @@ func TestTakeOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t, c.config, c.order...)
 			r.copies = c.copies
-			for i := range 8 {
+			for i := 0; i < 8 || i < 40 && !r.stoppedInside(); i++ {
 				s := c.order[i%2]
 				r.run(t, s, 3000)
 				r.stop(t, s)
