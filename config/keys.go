@@ -116,29 +116,18 @@ func storageKeys() []connect.ConfigKey {
 func restKeys() []connect.ConfigKey {
 	return []connect.ConfigKey{
 		{Name: "listeners", Type: connect.TypeConfigList, Default: "http://127.0.0.1:8083", Doc: "Addresses of the REST admin. Port 0 takes a free one."},
-		{Name: "admin.listeners", Type: connect.TypeConfigList, Null: true, Check: refuse("/admin and /metrics are served on listeners"), Doc: "Not available: /admin and /metrics are served on listeners."},
+		{Name: "admin.listeners", Type: connect.TypeConfigList, Null: true, Doc: "Addresses of /admin alone. Not set: it is on listeners too; empty: it is nowhere."},
 		null("rest.advertised.host.name", connect.TypeConfigString, "Host under which other workers and status answers name this one."),
 		null("rest.advertised.port", connect.TypeConfigInt, "Port of the same."),
 		null("rest.advertised.listener", connect.TypeConfigString, "Which listener is advertised: http or https."),
 		{Name: "rest.extension.classes", Type: connect.TypeConfigList, Doc: "REST extensions; none is part of this binary yet.", Check: refuseExtensions},
 		str("access.control.allow.origin", "", "Origin that browsers may call from."),
 		str("access.control.allow.methods", "", "Methods that browsers may call with."),
-		{Name: "response.http.headers.config", Type: connect.TypeConfigString, Check: refuse("headers cannot be added to answers"), Doc: "Not available: headers cannot be added to answers."},
+		str("response.http.headers.config", "", "Headers of answers: add, set, addDate or setDate, then name: value; several are separated by commas."),
 		num("metrics.num.samples", connect.TypeConfigInt, "2", 1, "Accepted as in the original; metrics are counters and are not sampled."),
 		num("metrics.sample.window.ms", connect.TypeConfigLong, "30000", 0, "Accepted as in the original; metrics are counters and are not sampled."),
 		str("metrics.recording.level", "INFO", "Accepted as in the original."),
 		{Name: "metric.reporters", Type: connect.TypeConfigList, Doc: "Accepted as in the original; metrics are served at /metrics."},
-	}
-}
-
-// refuse is the check of a key of the original that has no effect here: to accept it
-// silently would let the user believe in it.
-func refuse(why string) func(any) (string, string) {
-	return func(v any) (string, string) {
-		if text, ok := v.(string); ok && text == "" {
-			return "", ""
-		}
-		return "this setting is not available: " + why, "remove the key"
 	}
 }
 

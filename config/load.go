@@ -140,8 +140,10 @@ func checkListeners(c connect.Config) connect.ConfigErrors {
 			errs = append(errs, connect.ConfigError{Key: "listeners", Value: l, Rule: err.Error()})
 		}
 	}
-	if n := len(c.List("listeners")); n > 1 {
-		errs = append(errs, connect.ConfigError{Key: "listeners", Value: c.Raw()["listeners"], Rule: "one listener is served", Hint: "name the one, or put a proxy in front"})
+	for _, l := range c.List("admin.listeners") {
+		if _, err := ListenAddress(l); err != nil {
+			errs = append(errs, connect.ConfigError{Key: "admin.listeners", Value: l, Rule: err.Error()})
+		}
 	}
 	if len(c.List("listeners")) == 0 {
 		errs = append(errs, connect.ConfigError{Key: "listeners", Value: "", Rule: "must name at least one address", Hint: "http://127.0.0.1:8083"})

@@ -42,7 +42,9 @@ type daemon struct {
 	out      io.Writer
 
 	dir      *dataDir
-	listener net.Listener
+	// listeners take the REST address, the first being the one that is announced; of
+	// each it is said which part of the API it serves.
+	listeners []restListener
 	broker   *broker.Broker
 	pool     kafka.Clusters
 	cluster  *kafka.Cluster
@@ -63,14 +65,21 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.listen(); err != nil {
 		return err
 	}
+	headers, err := rest.ParseHeaders(d.settings.String("response.http.headers.config"))
+	if err != nil {
+		return configError("response.http.headers.config: %w", err)
+	}
 	plugins := builtIn(&d.pool, d.schemas)
 	counters := metrics.NewRegistry()
 	d.server = rest.New(rest.Options{
 		Version: compatible, Commit: commit(), Plugins: plugins, Metrics: counters.Handler(), Levels: d.levels, Log: d.log,
+		Headers:     headers,
 		AllowOrigin: d.settings.String("access.control.allow.origin"), AllowMethods: d.settings.String("access.control.allow.methods"),
 	})
-	d.served = make(chan error, 1)
-	go func() { d.served <- d.server.Serve(d.listener) }()
+	d.served = make(chan error, len(d.listeners))
+	for _, l := range d.listeners {
+		go func() { d.served <- d.server.ServePart(l.Listener, l.part) }()
+	}
 	if err := d.connect(ctx); err != nil {
 		return err
 	}
@@ -87,18 +96,44 @@ func (d *daemon) start(ctx context.Context) error {
 	return nil
 }
 
-// listen takes the REST address before anything else runs, so that a second daemon
-// with the same settings fails at once.
+// restListener is an address of REST, and what is served there.
+type restListener struct {
+	net.Listener
+	part rest.Part
+}
+
+// listen takes all addresses before anything else runs, so that a second daemon with
+// the same settings fails at once.
 func (d *daemon) listen() error {
-	address, err := config.ListenAddress(d.settings.List("listeners")[0])
-	if err != nil {
-		return configError("listeners: %w", err)
+	part := rest.Whole
+	if d.settings.Has("admin.listeners") {
+		part = rest.WithoutAdmin
 	}
-	if d.listener, err = net.Listen("tcp", address); err != nil {
-		return environmentError("the REST address %s cannot be taken: %w: change listeners, or stop what uses it", address, err)
+	if err := d.take("listeners", part); err != nil {
+		return err
 	}
+	if err := d.take("admin.listeners", rest.Admin); err != nil {
+		return err
+	}
+	var err error
 	d.schemas, err = listenRegistry(d.settings)
 	return err
+}
+
+// take listens on the addresses of a setting.
+func (d *daemon) take(key string, part rest.Part) error {
+	for _, listener := range d.settings.List(key) {
+		address, err := config.ListenAddress(listener)
+		if err != nil {
+			return configError("%s: %w", key, err)
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return environmentError("the REST address %s cannot be taken: %w: change %s, or stop what uses it", address, err, key)
+		}
+		d.listeners = append(d.listeners, restListener{l, part})
+	}
+	return nil
 }
 
 // connect reaches the cluster, starting the embedded broker if none is named.
@@ -107,7 +142,7 @@ func (d *daemon) connect(ctx context.Context) error {
 	if d.embedded() {
 		address := d.settings.String(config.BrokerListener)
 		b, err := broker.Start(ctx, broker.Options{
-			Listen: address, Dir: filepath.Join(d.dir.path, "broker"), Log: d.log, Store: store.Options{Crash: crashPoint()},
+			Listen: address, Dir: filepath.Join(d.dir.path, "broker"), Log: d.log.With(rest.ComponentKey, "broker"), Store: store.Options{Crash: crashPoint()},
 		})
 		if err != nil {
 			return environmentError("the embedded broker cannot start on %s: %w", address, err)
@@ -172,7 +207,7 @@ func (d *daemon) startWorker(ctx context.Context, plugins *connect.Plugins, coun
 
 // announce says what runs where: in a few lines, and in connectd.json.
 func (d *daemon) announce() error {
-	url := "http://" + d.listener.Addr().String()
+	url := "http://" + d.listeners[0].Addr().String()
 	servers := d.clientProps("")["bootstrap.servers"]
 	s := started{PID: os.Getpid(), REST: url, Kafka: servers}
 	lines := []string{fmt.Sprintf("connectd %s, process id %d, data in %s", version, s.PID, d.dir.path), "  REST    " + url}
@@ -245,9 +280,9 @@ func (d *daemon) stop() error {
 	if d.server != nil {
 		errs = append(errs, d.server.Close(ctx))
 	}
-	if d.listener != nil {
+	for _, l := range d.listeners {
 		// The server has closed it already, unless it was never served.
-		_ = d.listener.Close()
+		_ = l.Close()
 	}
 	if d.worker != nil {
 		errs = append(errs, d.worker.Stop(ctx))

@@ -74,9 +74,9 @@ func (d *daemon) runtimeSettings() runtime.WorkerSettings {
 
 // workerID is the address under which answers name this worker.
 func (d *daemon) workerID() string {
-	host, port, err := net.SplitHostPort(d.listener.Addr().String())
+	host, port, err := net.SplitHostPort(d.listeners[0].Addr().String())
 	if err != nil {
-		return d.listener.Addr().String()
+		return d.listeners[0].Addr().String()
 	}
 	if h := d.settings.String("rest.advertised.host.name"); h != "" {
 		host = h

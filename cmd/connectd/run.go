@@ -80,7 +80,7 @@ func run(ctx context.Context, f runFlags, files []string) error {
 	}
 	levels := &rest.Levels{}
 	levels.Set(settings.String(config.LogLevel))
-	log := newLogger(os.Stderr, settings.String(config.LogFormat), &levels.Root)
+	log := slog.New(levels.Handler(newLogger(os.Stderr, settings.String(config.LogFormat), rest.Everything).Handler()))
 	for _, w := range warnings {
 		log.Warn("a setting is not known", "warning", w.Error())
 	}
