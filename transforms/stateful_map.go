@@ -121,14 +121,7 @@ func (m *statefulMap) load(c *connect.Context) (connect.Value, error) {
 		}
 		return v, nil
 	}
-	if len(b) == 0 || b[0] != statefulMapVersion {
-		return connect.Value{}, errState
-	}
-	v, rest, err := stored.Read(c.Arena, b[1:])
-	if err != nil || len(rest) != 0 {
-		return v, errors.Join(errState, err)
-	}
-	return v, nil
+	return unpack(c.Arena, b)
 }
 
 func (m *statefulMap) store(s connect.State, state connect.Value) {
@@ -138,4 +131,27 @@ func (m *statefulMap) store(s connect.State, state connect.Value) {
 	}
 	m.buf = stored.Append(append(m.buf[:0], statefulMapVersion), state)
 	s.Put(m.id, m.buf)
+}
+
+// ReadState tells the committed state of a key. It may be called from any goroutine,
+// beside Apply.
+func (m *statefulMap) ReadState(a *connect.Arena, key connect.Value, get func(key []byte) ([]byte, bool)) (connect.Value, bool, error) {
+	b, ok := get(stored.Append(nil, key))
+	if !ok {
+		return connect.Value{}, false, nil
+	}
+	v, err := unpack(a, b)
+	return v, err == nil, err
+}
+
+// unpack reads the stored form of a state.
+func unpack(a *connect.Arena, b []byte) (connect.Value, error) {
+	if len(b) == 0 || b[0] != statefulMapVersion {
+		return connect.Value{}, errState
+	}
+	v, rest, err := stored.Read(a, b[1:])
+	if err != nil || len(rest) != 0 {
+		return v, errors.Join(errState, err)
+	}
+	return v, nil
 }
