@@ -88,7 +88,7 @@ func (w *cdcWorld) topic(table string) string {
 func (w *cdcWorld) round() string {
 	w.t.Helper()
 	if w.rnd.IntN(3) > 0 {
-		waitCaptured(w.t, w.d, w.pg, w.connector)
+		w.captured()
 	}
 	n := 20 + w.rnd.IntN(40)
 	at := w.rnd.IntN(n)
@@ -96,6 +96,13 @@ func (w *cdcWorld) round() string {
 	what := w.harm()
 	w.work.turn(n - at)
 	return what
+}
+
+// captured waits until the tables are read, and everything that was changed since.
+func (w *cdcWorld) captured() {
+	w.t.Helper()
+	waitCaptured(w.t, w.d, w.pg, w.connector)
+	w.work.rewrites.Store(true)
 }
 
 // harm kills something, and starts it again.
@@ -205,7 +212,7 @@ func TestCDCRandomWorkload(t *testing.T) {
 			t.Parallel()
 			w := newCDCWorld(t, v)
 			w.work.turn(50)
-			waitCaptured(t, w.d, w.pg, w.connector)
+			w.captured()
 			w.work.turn(100)
 			w.check()
 		})

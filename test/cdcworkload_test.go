@@ -45,6 +45,9 @@ type workload struct {
 	wg    sync.WaitGroup
 	// truncates says that tables are truncated at times.
 	truncates bool
+	// rewrites says that tables may be rewritten: to a snapshot that is older, such a
+	// table is empty.
+	rewrites atomic.Bool
 
 	committed atomic.Int64
 	mu        sync.Mutex
@@ -302,7 +305,11 @@ func (s *session) alter() []string {
 func (s *session) alterColumn(at int) []string {
 	column := s.columns[at]
 	alter := "ALTER TABLE orders ALTER COLUMN " + column
-	switch s.rnd.IntN(5) {
+	what := s.rnd.IntN(5)
+	if what == 0 && !s.w.rewrites.Load() {
+		what = 1
+	}
+	switch what {
 	case 0:
 		return []string{alter + " TYPE text USING " + column + "::text", "UPDATE orders SET n = n + 1 WHERE id % 29 = 1"}
 	case 1:
