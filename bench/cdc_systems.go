@@ -96,7 +96,7 @@ func (y *system) config(srv *pgtest.Server, prefix, mode string) map[string]stri
 }
 
 func (y *system) prefix(w workload) string {
-	return strings.NewReplacer(" ", "", ",", "").Replace(fmt.Sprintf("b%d-%s-%s", os.Getpid(), y.slot, w.name))
+	return strings.NewReplacer(" ", "", ",", "", "-", "").Replace(fmt.Sprintf("b%d_%s_%s", os.Getpid(), y.slot, w.name))
 }
 
 // prepare makes the slot, and stops the connector.

@@ -23,9 +23,6 @@ func cdcKills(t *testing.T) int {
 	if _, ok := os.LookupEnv("CONNECTD_KILLS"); ok {
 		return kills(t)
 	}
-	if os.Getenv("CI") == "true" {
-		return 20
-	}
 	return 3
 }
 

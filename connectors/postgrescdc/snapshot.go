@@ -183,7 +183,22 @@ func (r *snapshotReader) hold(ctx context.Context, conn *pgconn.PgConn, t captur
 	if errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000") {
 		return true, wrap("hold table "+t.name.String(), run(ctx, conn, "ROLLBACK TO SAVEPOINT hold"))
 	}
+	if err == nil {
+		err = r.rewritten(ctx, conn, t)
+	}
 	return false, wrap("hold table "+t.name.String(), err)
+}
+
+// rewritten refuses a table that was rewritten or truncated since the snapshot was made:
+// to the older snapshot its new file is empty. The task fails, and reads all tables that
+// are not finished in a new snapshot.
+func (r *snapshotReader) rewritten(ctx context.Context, conn *pgconn.PgConn, t capturedTable) error {
+	changed, err := scalar(ctx, conn, fmt.Sprintf(`SELECT coalesce(bool_or(c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)), false) FROM pg_catalog.pg_class c
+ WHERE c.oid = %d OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%d))`, t.id, t.id))
+	if err == nil && changed != "f" {
+		err = errors.New("it was rewritten or truncated after the snapshot was made, and would be read as empty; the snapshot is made anew")
+	}
+	return err
 }
 
 // inOrder returns the tables in the order in which they are read: by the expressions of
