@@ -41,13 +41,13 @@ type daemon struct {
 	levels   *rest.Levels
 	out      io.Writer
 
-	dir      *dataDir
+	dir *dataDir
 	// listeners take the REST address, the first being the one that is announced; of
 	// each it is said which part of the API it serves.
 	listeners []restListener
-	broker   *broker.Broker
-	pool     kafka.Clusters
-	cluster  *kafka.Cluster
+	broker    *broker.Broker
+	pool      kafka.Clusters
+	cluster   *kafka.Cluster
 	// clusterID is what the brokers call their cluster.
 	clusterID string
 	release   func()
