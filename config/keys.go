@@ -15,6 +15,7 @@ const (
 	// RegistryListener and RegistryURL say which schema registry converters use that
 	// name none.
 	RegistryListener = "embedded.registry.listener"
+	RegistryTopic    = "embedded.registry.topic"
 	RegistryURL      = "schema.registry.url"
 	LogFormat        = "log.format"
 	LogLevel         = "log.level"
@@ -54,7 +55,8 @@ func ownKeys() []connect.ConfigKey {
 		str(DataDir, "./connectd-data", "Where the embedded broker's log and local copies of state live. One daemon at a time."),
 		str(BrokerListener, "127.0.0.1:9092", "Address of the embedded Kafka broker, which runs when bootstrap.servers is not set. Port 0 takes a free one."),
 		str(RegistryListener, "127.0.0.1:8081", "Address of the embedded schema registry, which runs when schema.registry.url is not set. Port 0 takes a free one; empty runs none."),
-		null(RegistryURL, connect.TypeConfigList, "Schema registry of converters and transforms that name none. Not set: the embedded one, which keeps its schemas in the topic _schemas."),
+		str(RegistryTopic, "_schemas", "Topic of the embedded schema registry."),
+		null(RegistryURL, connect.TypeConfigList, "Schema registry of converters and transforms that name none. Not set: the embedded one, which keeps its schemas in embedded.registry.topic."),
 		choice(LogFormat, "auto", "Form of the log: text, json, or auto (text on a terminal).", "auto", "text", "json"),
 		choice(LogLevel, "INFO", "Least level that is logged; can be changed at run time.", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"),
 		num(UnitBytes, connect.TypeConfigInt, "8388608", 1<<16, "Bytes that a task gathers for one transaction at most; a task holds two at a time."),

@@ -29,6 +29,8 @@ const defaultRegistry = "http://127.0.0.1:8081"
 type registry struct {
 	// url is empty if there is none.
 	url string
+	// topic is where the embedded one keeps its schemas.
+	topic string
 	// settings are the worker's own for that registry, such as credentials.
 	settings map[string]string
 
@@ -41,7 +43,7 @@ type registry struct {
 // listenRegistry takes the address of the embedded registry, or remembers the one that
 // is named, so that the plugins know it before anything runs.
 func listenRegistry(s config.Settings) (*registry, error) {
-	r := &registry{settings: map[string]string{}}
+	r := &registry{settings: map[string]string{}, topic: s.String(config.RegistryTopic)}
 	for key, value := range s.Raw() {
 		if strings.HasPrefix(key, "schema.registry.") || strings.HasPrefix(key, "basic.auth.") || strings.HasPrefix(key, "bearer.auth.") {
 			r.settings[key] = value
@@ -77,7 +79,7 @@ func (r *registry) public() string {
 // describe says where the registry is.
 func (r *registry) describe() string {
 	if r.listener != nil {
-		return r.url + " (embedded, in the topic _schemas)"
+		return r.url + " (embedded, in the topic " + r.topic + ")"
 	}
 	return r.public()
 }
@@ -87,7 +89,7 @@ func (r *registry) start(ctx context.Context, cluster *kafka.Cluster, id string,
 	if r.listener == nil {
 		return nil
 	}
-	store := server.NewKafkaStore(server.KafkaOptions{Cluster: cluster, Replication: int16(replication), Log: log})
+	store := server.NewKafkaStore(server.KafkaOptions{Cluster: cluster, Topic: r.topic, Replication: int16(replication), Log: log})
 	var err error
 	if r.schemas, err = server.New(ctx, server.Options{Store: store, Log: log, ClusterID: id}); err != nil {
 		return environmentError("the embedded schema registry cannot start: %w", err)

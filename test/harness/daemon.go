@@ -116,6 +116,7 @@ func (d *Daemon) properties() map[string]string {
 		"status.storage.partitions":         "1",
 		"offset.flush.interval.ms":          "200",
 		"embedded.registry.listener":        "127.0.0.1:0",
+		"embedded.registry.topic":           d.Name("schemas"),
 	}
 	if kafka := os.Getenv("CONNECTD_TEST_KAFKA"); kafka != "" {
 		p["bootstrap.servers"] = kafka
