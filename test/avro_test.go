@@ -5,6 +5,7 @@ package test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -179,6 +180,9 @@ func waitReader(t *testing.T, d *harness.Daemon, version int) {
 		text, err := os.ReadFile(readerFile(d, version))
 		if err != nil {
 			return err
+		}
+		if len(text) == 0 {
+			return errors.New("it has none")
 		}
 		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 		for _, line := range lines {
