@@ -275,6 +275,8 @@ func TestCDCOffsetsAreDeleted(t *testing.T) {
 func (w *itemsWorld) waitSnapshot(mode, events string) {
 	w.t.Helper()
 	if mode == "no_data" || mode == "configuration_based" {
+		// A slot is in use while it is being made, too: only a started task has it.
+		w.d.WaitTasks(w.connector, 1, "RUNNING")
 		w.pg.WaitWalsender(0)
 		return
 	}

@@ -269,7 +269,6 @@ func (s *session) statement() string {
 		fmt.Sprintf("INSERT INTO docs VALUES (%d, repeat('%d', 3000)) ON CONFLICT (id) DO UPDATE SET body = EXCLUDED.body", id%20, x),
 		fmt.Sprintf("UPDATE docs SET n = n + 1 WHERE id %% 3 = %d", id%3), // the body stays where it is
 		"INSERT INTO hidden SELECT generate_series(1, 10)",
-		fmt.Sprintf("SELECT pg_logical_emit_message(true, 'app', 'in %d')", x),
 		fmt.Sprintf("SAVEPOINT a; INSERT INTO bare VALUES (%d, 'gone'); DELETE FROM orders; ROLLBACK TO a", id),
 		fmt.Sprintf("SAVEPOINT a; UPDATE whole SET n = %d WHERE id = %d; SAVEPOINT b; INSERT INTO bare VALUES (%d, 'kept'); RELEASE a", x, id, id%5),
 	}
