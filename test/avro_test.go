@@ -122,6 +122,34 @@ func TestSalesAsAvroEvolve(t *testing.T) {
 	}
 }
 
+// TestApplySchemaTakesASubject looks the schema up in the registry, with what it refers to.
+func TestApplySchemaTakesASubject(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, harness.Settings{})
+	for _, c := range []struct {
+		subject string
+		body    map[string]any
+	}{
+		{"place", map[string]any{"schema": `{"type":"enum","name":"Place","symbols":["Rome","Oslo"]}`}},
+		{"visit", map[string]any{"schema": `{"type":"record","name":"Visit","fields":[{"name":"at","type":"Place"},{"name":"n","type":"int","default":7}]}`,
+			"references": []map[string]any{{"name": "Place", "subject": "place", "version": 1}}}},
+	} {
+		if code, answer := registry(t, d, "POST", "/subjects/"+c.subject+"/versions", c.body); code != 200 {
+			t.Fatalf("%s: %d %s", c.subject, code, answer)
+		}
+	}
+	path := filepath.Join(d.Dir, "visits.json")
+	appendLines(t, path, `{"at":"Rome"}`)
+	d.Create(d.Name("visits"), harness.Config{
+		"connector.class": "FileStreamSource", "file": path, "format": "json", "topic": d.Name("visits"), "key.converter": stringConverter,
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+		"transforms": "schema", "transforms.schema.type": "ApplySchema", "transforms.schema.schema.subject": "visit",
+	})
+	if got := d.WaitCount(d.Name("visits"), 1)[0].Value; got != `{"at":"Rome","n":7}` {
+		t.Errorf("the record is %s", got)
+	}
+}
+
 func readerFile(d *harness.Daemon, version int) string {
 	return filepath.Join(d.Dir, fmt.Sprintf("reader-%d.txt", version))
 }

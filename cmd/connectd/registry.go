@@ -153,40 +153,9 @@ func (r *registry) find(ctx context.Context, props map[string]string, subject st
 	if err != nil {
 		return nil, err
 	}
-	_, _, text, refs, err := client.Version(ctx, subject, version)
+	found, _, _, err := avro.FetchSchema(ctx, client, subject, version)
 	if err != nil {
 		return nil, fmt.Errorf("look up subject %s: %w", subject, err)
 	}
-	known, err := resolve(ctx, client, refs, 0)
-	if err != nil {
-		return nil, err
-	}
-	return schema.Options{LaxDefaults: true}.Parse(text, known...)
-}
-
-// maxReferences bounds how deep schemas refer to each other.
-const maxReferences = 32
-
-// resolve reads what a schema refers to, and what that refers to.
-func resolve(ctx context.Context, client *schemaregistry.Client, refs []schema.Reference, depth int) ([]*schema.Schema, error) {
-	if depth > maxReferences {
-		return nil, fmt.Errorf("schemas refer to each other more than %d deep", maxReferences)
-	}
-	var all []*schema.Schema
-	for _, ref := range refs {
-		_, _, text, inner, err := client.Version(ctx, ref.Subject, ref.Version)
-		if err != nil {
-			return nil, fmt.Errorf("look up subject %s version %d: %w", ref.Subject, ref.Version, err)
-		}
-		known, err := resolve(ctx, client, inner, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		s, err := schema.Options{LaxDefaults: true}.Parse(text, append(all, known...)...)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, nil
+	return found, nil
 }
