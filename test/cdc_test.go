@@ -42,7 +42,8 @@ func avroSource(pg *harness.Postgres, prefix string) harness.Config {
 }
 
 // committedEnd is the place in the server's log that the stored offset of a connector
-// stands for: all transactions that end before are in it as a whole.
+// stands for: all transactions that end before are in it as a whole. It is 0 until the
+// tables are read, since a snapshot counts as a whole only.
 func committedEnd(d *harness.Daemon, connector string) (pglogrepl.LSN, error) {
 	status, answer, err := d.Call("GET", "/connectors/"+connector+"/offsets", nil)
 	if err != nil || status != 200 {
@@ -51,8 +52,9 @@ func committedEnd(d *harness.Daemon, connector string) (pglogrepl.LSN, error) {
 	var o struct {
 		Offsets []struct {
 			Offset struct {
-				End    int64 `json:"connectd_end"`
-				Commit int64 `json:"connectd_commit"`
+				End       int64 `json:"connectd_end"`
+				Snapshot  string
+				Completed bool `json:"snapshot_completed"`
 			} `json:"offset"`
 		} `json:"offsets"`
 	}
@@ -62,7 +64,11 @@ func committedEnd(d *harness.Daemon, connector string) (pglogrepl.LSN, error) {
 	if len(o.Offsets) == 0 {
 		return 0, nil
 	}
-	return pglogrepl.LSN(o.Offsets[0].Offset.End), nil
+	at := &o.Offsets[0].Offset
+	if at.Snapshot != "" && !at.Completed {
+		return 0, nil
+	}
+	return pglogrepl.LSN(at.End), nil
 }
 
 // waitCaptured waits until everything that is committed now is captured.

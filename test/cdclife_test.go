@@ -179,6 +179,30 @@ func (w *itemsWorld) wantUpTo(n int) {
 	}
 }
 
+func TestCDCKilledInALargeTransaction(t *testing.T) {
+	t.Parallel()
+	const step = 10_000
+	rnd := seeded(t)
+	pg := harness.SharedPostgres(t)
+	w := captureItems(t, pg, harness.Config{"max.queue.size.in.bytes": "65536"})
+	w.d.Kill()
+	w.d.Set("task.transaction.max.bytes", "65536") // some hundred rows
+	rows := 3
+	for range cdcKills(t) {
+		pg.Do(fmt.Sprintf("INSERT INTO items SELECT generate_series(%d, %d)", rows+1, rows+step))
+		rows += step
+		crash := fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", taskPoints[rnd.IntN(len(taskPoints))], 1+rnd.IntN(2))
+		t.Log(crash)
+		w.d.SetEnv(crash)
+		w.d.Launch()
+		w.d.WaitExit()
+	}
+	w.d.SetEnv()
+	w.d.Start()
+	waitCaptured(t, w.d, pg, w.connector)
+	w.wantUpTo(rows)
+}
+
 func TestCDCStopResumeAndRestart(t *testing.T) {
 	t.Parallel()
 	pg := harness.SharedPostgres(t)

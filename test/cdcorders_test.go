@@ -138,11 +138,21 @@ func (w *ordersWriter) check(t *testing.T, events []orderEvent) {
 	}
 	skipped := len(w.changes) - len(stream)
 	if skipped < 0 || !slices.Contains(w.ends, skipped) {
+		for i, r := range readings {
+			t.Errorf("reading %d has %d rows", i+1, len(r))
+		}
+		compareLists(t, "last changes of orders", reversed(w.changes), reversed(stream))
 		compareLists(t, "changes of orders", w.changes, stream)
 		return
 	}
 	compareLists(t, fmt.Sprintf("changes of orders behind %d", skipped), w.changes[skipped:], stream)
 	w.checkReadings(t, skipped, readings)
+}
+
+func reversed(list []string) []string {
+	out := slices.Clone(list)
+	slices.Reverse(out)
+	return out
 }
 
 func (w *ordersWriter) checkReadings(t *testing.T, skipped int, readings []map[string]bool) {
@@ -157,7 +167,7 @@ func (w *ordersWriter) checkReadings(t *testing.T, skipped int, readings []map[s
 			return end >= skipped && (i > 0 || end == skipped) && matches(reading, w.state(end), whole)
 		})
 		if !fits {
-			t.Errorf("reading %d of %d, of %d rows, is no state of the table (behind %d changes)", i+1, len(readings), len(reading), skipped)
+			t.Errorf("reading %d of %d, of %d rows, is no state of the table (behind %d changes): it misses %s", i+1, len(readings), len(reading), skipped, missing(w.state(skipped), reading))
 		}
 	}
 }
@@ -170,6 +180,23 @@ func matches(reading, state map[string]bool, whole bool) bool {
 		}
 	}
 	return !whole || len(reading) == len(state)
+}
+
+// missing lists the rows of a state that were not read, and those that were and are not in it.
+func missing(state, reading map[string]bool) string {
+	var out []string
+	for row := range state {
+		if !reading[row] {
+			out = append(out, "+"+row)
+		}
+	}
+	for row := range reading {
+		if !state[row] {
+			out = append(out, "-"+row)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
 }
 
 // state is the table after some changes.

@@ -101,7 +101,7 @@ func (e *emitter) current(ctx context.Context, t *tablePlan, tuple []tupleColumn
 	for i := range min(len(tuple), len(t.columns)) {
 		c := &t.columns[i]
 		switch {
-		case tuple[i].Kind == columnNull && c.plan.Schema != nil && !c.plan.Schema.Optional():
+		case tuple[i].Kind == columnNull && c.forbidsNull():
 			t, err = e.relations.loosen(t, i)
 		case c.labels != nil && tuple[i].Kind == columnText && !slices.Contains(c.labels, string(tuple[i].Data)):
 			t, err = e.relations.refresh(ctx, t, e.log)

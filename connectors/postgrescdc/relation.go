@@ -120,6 +120,25 @@ func (p *planner) loosen(t *tablePlan, column int) (*tablePlan, error) {
 	return next, p.build(next, keys)
 }
 
+// fitting returns a plan that allows the nulls of a tuple; the plan is returned as it is
+// if there is an error.
+func (p *planner) fitting(t *tablePlan, tuple []tupleColumn) (*tablePlan, error) {
+	for i := range min(len(tuple), len(t.columns)) {
+		if tuple[i].Kind != columnNull || t.columns[i].field < 0 || !t.columns[i].forbidsNull() {
+			continue
+		}
+		next, err := p.loosen(t, i)
+		if err != nil {
+			return t, err
+		}
+		t = next
+	}
+	return t, nil
+}
+
+// forbidsNull reports whether a null of the column has no place in the row.
+func (c *columnPlan) forbidsNull() bool { return c.plan.Schema != nil && !c.plan.Schema.Optional() }
+
 // build fills in everything that follows from the described columns.
 func (p *planner) build(t *tablePlan, keys []string) error {
 	name := t.relation.name

@@ -33,8 +33,9 @@ type snapshotReader struct {
 	point lsn
 	ready chan struct{}
 
-	// jobs is written by run before the first job is announced, and then read only.
+	// jobs and planner are written by run before planned is closed, and then read only.
 	jobs    []*snapshotJob
+	planner *planner
 	planned chan struct{}
 	// window holds one token for each job that is begun and not yet worked off.
 	window chan struct{}
@@ -141,7 +142,7 @@ func (r *snapshotReader) plan(ctx context.Context, conn *pgx.Conn) ([]*snapshotJ
 	if err != nil {
 		return nil, err
 	}
-	p := newPlanner(r.s, r.schemas, catalog)
+	r.planner = newPlanner(r.s, r.schemas, catalog)
 	var jobs []*snapshotJob
 	for _, t := range r.inOrder() {
 		gone, err := r.hold(ctx, conn.PgConn(), t)
@@ -156,16 +157,16 @@ func (r *snapshotReader) plan(ctx context.Context, conn *pgx.Conn) ([]*snapshotJ
 		if err != nil {
 			return nil, fmt.Errorf("look up table %s: %w", t.name, err)
 		}
-		plan, err := p.plan(describeTable(t, known), known)
+		restrict, err := r.s.restriction(ctx, conn.PgConn(), t)
 		if err != nil {
 			return nil, err
 		}
-		restrict, err := r.restriction(ctx, conn.PgConn(), t)
+		plan, err := r.planner.plan(describeTable(t, known, restrict), known)
 		if err != nil {
 			return nil, err
 		}
 		for _, condition := range r.parts(t, serverMajor(conn.PgConn())) {
-			jobs = append(jobs, &snapshotJob{plan: plan, sql: r.copyStatement(t, plan, append(restrict.conditions(), condition...), restrict), blocks: make(chan []byte, blocksAhead)})
+			jobs = append(jobs, &snapshotJob{plan: plan, sql: r.copyStatement(t, plan, append(restrict.conditions(), condition...)), blocks: make(chan []byte, blocksAhead)})
 		}
 	}
 	return jobs, nil
@@ -223,9 +224,12 @@ func (f *filter) rank(n tableName) int {
 }
 
 // describeTable makes of a table of the catalog what the stream would say of it.
-func describeTable(t capturedTable, known *catalogTable) relation {
+func describeTable(t capturedTable, known *catalogTable, x restriction) relation {
 	r := relation{id: t.id, name: t.name, identity: t.identity}
 	for _, c := range known.columns {
+		if x.columns != nil && !slices.Contains(x.columns, c.Name) {
+			continue
+		}
 		r.columns = append(r.columns, relationColumn{
 			name: c.Name, typ: c.Type, typmod: c.TypMod,
 			identity: t.identity == 'f' || t.identity == 'd' && known.primary && slices.Contains(known.key, c.Name),
@@ -250,14 +254,14 @@ func (x restriction) conditions() []string {
 
 // restriction looks up the column list and the row filter of a table, which servers have
 // from 15 on.
-func (r *snapshotReader) restriction(ctx context.Context, conn *pgconn.PgConn, t capturedTable) (restriction, error) {
+func (s *settings) restriction(ctx context.Context, conn *pgconn.PgConn, t capturedTable) (restriction, error) {
 	if serverMajor(conn) < 15 {
 		return restriction{}, nil
 	}
 	rows, err := rowsOf(ctx, conn, fmt.Sprintf(`SELECT pg_catalog.pg_get_expr(r.prqual, r.prrelid), a.attname
  FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)
- WHERE p.pubname = %s AND r.prrelid = %d`, quoteLiteral(r.s.Publication.Name), t.id))
+ WHERE p.pubname = %s AND r.prrelid = %d`, quoteLiteral(s.Publication.Name), t.id))
 	if err != nil {
 		return restriction{}, fmt.Errorf("look up publication of %s: %w", t.name, err)
 	}
@@ -296,14 +300,13 @@ func (r *snapshotReader) parts(t capturedTable, major int) [][]string {
 
 // copyStatement reads the columns of the plan in its order; null stands for those that
 // the record does not need.
-func (r *snapshotReader) copyStatement(t capturedTable, plan *tablePlan, conditions []string, x restriction) string {
+func (r *snapshotReader) copyStatement(t capturedTable, plan *tablePlan, conditions []string) string {
 	columns := make([]string, len(plan.columns))
 	for i := range plan.columns {
 		c := &plan.columns[i]
-		name := plan.described[i].Name
 		columns[i] = "NULL"
-		if (c.field >= 0 || c.key >= 0) && (x.columns == nil || slices.Contains(x.columns, name)) {
-			columns[i] = quoteIdent(name)
+		if c.field >= 0 || c.key >= 0 {
+			columns[i] = quoteIdent(plan.described[i].Name)
 		}
 	}
 	from := "ONLY " + t.name.sql()

@@ -41,16 +41,18 @@ type chunkWindow struct {
 
 // chunkRows is what was read.
 type chunkRows struct {
-	table    uint32
-	plan     *tablePlan
-	rows     []byte
-	keys     []string // of the rows, in their order
-	last     []string
-	end      bool
-	horizon  lsn
-	running  []uint32
-	resolved []incrementalTable
-	err      error
+	table uint32
+	plan  *tablePlan
+	// published is what the publication has of the table.
+	published restriction
+	rows      []byte
+	keys      []string // of the rows, in their order
+	last      []string
+	end       bool
+	horizon   lsn
+	running   []uint32
+	resolved  []incrementalTable
+	err       error
 }
 
 // chunkReader reads chunks with a connection of its own, which is open as long as there
@@ -192,7 +194,7 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, t incremental
 		return run(ctx, conn, "COMMIT")
 	}
 	var rows bytes.Buffer
-	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, t, after)); err != nil {
+	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, t, after, c.published.conditions())); err != nil {
 		return fmt.Errorf("copy from table %s: %w", t.Name, err)
 	}
 	c.rows = rows.Bytes()
@@ -241,14 +243,17 @@ func (r *chunkReader) describe(ctx context.Context, c *chunkRows, t incrementalT
 	if !known.primary {
 		return fmt.Errorf("read table %s: %w", t.Name, errNoKey)
 	}
+	if c.published, err = r.s.restriction(ctx, r.conn.PgConn(), tables[i]); err != nil {
+		return err
+	}
 	p := newPlanner(r.s, r.schemas, catalog)
 	c.table = tables[i].id
-	c.plan, err = p.plan(describeTable(tables[i], known), known)
+	c.plan, err = p.plan(describeTable(tables[i], known, c.published), known)
 	return err
 }
 
 // statement selects the rows behind a key, in the order of the primary key.
-func (r *chunkReader) statement(plan *tablePlan, t incrementalTable, after []string) string {
+func (r *chunkReader) statement(plan *tablePlan, t incrementalTable, after, conditions []string) string {
 	columns := make([]string, len(plan.columns))
 	for i := range plan.columns {
 		columns[i] = quoteIdent(plan.described[i].Name)
@@ -257,7 +262,6 @@ func (r *chunkReader) statement(plan *tablePlan, t incrementalTable, after []str
 	for i, k := range plan.chunkKey {
 		keys[i] = columns[k]
 	}
-	var conditions []string
 	if len(after) == len(keys) {
 		values := make([]string, len(after))
 		for i, v := range after {
@@ -351,7 +355,10 @@ func (e *emitter) writeChunk(w *chunkWindow) bool {
 			e.place.incremental = w.left.read(c.last, c.end)
 		}
 		rows.split()
-		d := e.decode(c.plan, rows.tuple, nil)
+		d := decoded{}
+		if c.plan, d.err = e.relations.planner.fitting(c.plan, rows.tuple); d.err == nil {
+			d = e.decode(c.plan, rows.tuple, nil)
+		}
 		rec := e.fixed(rowSize+len(rows.held), e.place)
 		if d.err != nil {
 			rec.Topic, rec.Err = c.plan.topic, fmt.Errorf("read incremental snapshot of %s: %w", c.plan.name, d.err)

@@ -16,11 +16,13 @@ type snapshotRows struct {
 	job   int // the job that is being read
 	block []byte
 
-	held      []byte // the row that is held back; nil for none
-	heldJob   int
-	first     bool // no row has been written yet
-	firstOf   bool // the held row is the first of its table
-	begun     bool
+	held    []byte // the row that is held back; nil for none
+	heldJob int
+	first   bool // no row has been written yet
+	firstOf bool // the held row is the first of its table
+	begun   bool
+	// plans are those of the jobs, or looser ones.
+	plans     []*tablePlan
 	tuple     []tupleColumn
 	unescaped []byte
 }
@@ -36,6 +38,9 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 	w := &r.rows
 	if !w.begun {
 		w.begun, w.first = true, true
+		for _, j := range r.jobs {
+			w.plans = append(w.plans, j.plan)
+		}
 	}
 	before, bytes := len(b.Records), b.Bytes()
 	defer func() {
@@ -114,7 +119,7 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 		r.complete(e)
 	}
 	w.split()
-	d := e.decode(plan, w.tuple, nil)
+	plan, d := r.decode(e, plan)
 	rec := e.fixed(rowSize+len(w.held), e.place)
 	if d.err != nil {
 		rec.Topic, rec.Err = plan.topic, fmt.Errorf("read snapshot of %s: %w", plan.name, d.err)
@@ -123,6 +128,24 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 	}
 	o := origin{snapshot: marker, micros: e.place.micros, txID: e.place.txID, lsn: r.point}
 	e.fillAs(rec, plan, &o, opRead, connect.Null(), d.row, d.key)
+}
+
+// decode decodes the row that is held back. The form of a table is newer than its rows in
+// the snapshot, and may forbid a null that one of them has: then it is loosened for all.
+func (r *snapshotReader) decode(e *emitter, plan *tablePlan) (*tablePlan, decoded) {
+	w := &r.rows
+	fits, err := r.planner.fitting(w.plans[w.heldJob], w.tuple)
+	if err != nil {
+		return plan, decoded{err: err}
+	}
+	if fits != w.plans[w.heldJob] {
+		for i, j := range r.jobs {
+			if j.plan == plan {
+				w.plans[i] = fits
+			}
+		}
+	}
+	return fits, e.decode(fits, w.tuple, nil)
 }
 
 // complete makes the place one behind the snapshot. Tables that were read at an earlier
