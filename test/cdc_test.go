@@ -16,14 +16,19 @@ import (
 	"github.com/connectd/connectd/test/harness"
 )
 
-// cdcKills is how often each case of change data capture is killed. A case costs more
-// than one of files, so that the usual run has fewer.
-func cdcKills(t *testing.T) int {
+// cdcKills is how often each case of change data capture is killed at a named point. A
+// case costs more than one of files, so that the usual run has fewer.
+func cdcKills(t *testing.T) int { return killsOr(t, 3) }
+
+// cdcRounds is how often something is killed in each case of the random workload.
+func cdcRounds(t *testing.T) int { return killsOr(t, 20) }
+
+func killsOr(t *testing.T, usual int) int {
 	t.Helper()
 	if _, ok := os.LookupEnv("CONNECTD_KILLS"); ok {
 		return kills(t)
 	}
-	return 3
+	return usual
 }
 
 // taskPoints are the crash points that every task passes again and again.

@@ -45,9 +45,6 @@ type workload struct {
 	wg    sync.WaitGroup
 	// truncates says that tables are truncated at times.
 	truncates bool
-	// rewrites says that tables may be rewritten: to a snapshot that is older, such a
-	// table is empty.
-	rewrites atomic.Bool
 
 	committed atomic.Int64
 	mu        sync.Mutex
@@ -269,6 +266,8 @@ func (s *session) statement() string {
 		fmt.Sprintf("INSERT INTO docs VALUES (%d, repeat('%d', 3000)) ON CONFLICT (id) DO UPDATE SET body = EXCLUDED.body", id%20, x),
 		fmt.Sprintf("UPDATE docs SET n = n + 1 WHERE id %% 3 = %d", id%3), // the body stays where it is
 		"INSERT INTO hidden SELECT generate_series(1, 10)",
+		fmt.Sprintf("SELECT pg_logical_emit_message(true, 'app', 'in %d')", x),
+		fmt.Sprintf("SELECT pg_logical_emit_message(false, 'app', 'out %d')", x),
 		fmt.Sprintf("SAVEPOINT a; INSERT INTO bare VALUES (%d, 'gone'); DELETE FROM orders; ROLLBACK TO a", id),
 		fmt.Sprintf("SAVEPOINT a; UPDATE whole SET n = %d WHERE id = %d; SAVEPOINT b; INSERT INTO bare VALUES (%d, 'kept'); RELEASE a", x, id, id%5),
 	}
@@ -303,11 +302,7 @@ func (s *session) alter() []string {
 func (s *session) alterColumn(at int) []string {
 	column := s.columns[at]
 	alter := "ALTER TABLE orders ALTER COLUMN " + column
-	what := s.rnd.IntN(5)
-	if what == 0 && !s.w.rewrites.Load() {
-		what = 1
-	}
-	switch what {
+	switch s.rnd.IntN(5) {
 	case 0:
 		return []string{alter + " TYPE text USING " + column + "::text", "UPDATE orders SET n = n + 1 WHERE id % 29 = 1"}
 	case 1:
