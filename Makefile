@@ -2,12 +2,13 @@
 GO        ?= go
 BUILD     := build
 KAFKA     ?= 127.0.0.1:39092
+POSTGRES  ?= 13 14 16 17 18
 LDFLAGS   := -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK_VERSION := v0.8.2
 # Packages whose tests run one after the other: they start daemons or brokers.
 TESTFLAGS ?= -race -timeout 25m
 
-.PHONY: help build demo test test-kafka test-referee torture lint vuln bench bench-cdc fuzz clean
+.PHONY: help build demo test test-kafka test-postgres test-referee torture lint vuln bench bench-cdc fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,10 @@ test: ## all tests that need no Java
 
 test-kafka: ## the broker-facing tests again, on a real Kafka (CONNECTD_TEST_KAFKA, or started here; needs java and mvn)
 	./test/peers/with-kafka.sh $(KAFKA) $(GO) test $(TESTFLAGS) -count=1 -p 1 ./connect/kafka/... ./connect/runtime/... ./connect/topics/... ./connect/worker/... ./connectors/kafka/... ./test/
+
+test-postgres: ## the tests of change data capture on other versions of PostgreSQL (POSTGRES="13 18" for some; needs mvn and xz)
+	./test/peers/with-postgres.sh "$(POSTGRES)" $(GO) test -timeout 25m -count=1 -p 1 ./connectors/postgrescdc/...
+	./test/peers/with-postgres.sh "$(POSTGRES)" $(GO) test -timeout 25m -count=1 -run CDC ./test/
 
 test-referee: ## the same SQL through real Debezium and through connectd, compared record by record (needs java and mvn)
 	./test/peers/with-debezium.sh $(GO) test -tags referee -timeout 40m -count=1 -parallel 4 ./test/referee/

@@ -34,6 +34,9 @@
 // make), others with brew. If that fails too, the server runs in a container of
 // docker or podman. A missing PostgreSQL fails a test; it is never skipped.
 //
+// The environment variable CONNECTD_TEST_POSTGRES_BIN names the directory of the
+// programs of another version; then nothing is searched or installed.
+//
 // The environment variable CONNECTD_TEST_POSTGRES holds the URL of a server to use
 // in place of the shared one. Its user must be a superuser, wal_level logical.
 package pgtest

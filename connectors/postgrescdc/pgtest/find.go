@@ -20,7 +20,12 @@ import (
 var errNoPostgres = errors.New("find PostgreSQL: there is no initdb and postgres in the directory that pg_config names, " +
 	"in the usual places or in PATH; install it (Debian: apt-get install postgresql; Alpine: apk add postgresql postgresql-contrib; " +
 	"Fedora: dnf install postgresql-server postgresql-contrib; macOS: brew install postgresql@17), start docker or podman, " +
-	"or set " + Env + " to the URL of a server")
+	"set " + EnvBin + " to the directory of the programs or " + Env + " to the URL of a server")
+
+// EnvBin is the environment variable that names the directory of the programs that
+// servers are made of, initdb and postgres, in place of what would be found: another
+// major version, as test/peers/postgres.sh has it. Options.Bin wins over it.
+const EnvBin = "CONNECTD_TEST_POSTGRES_BIN"
 
 // places are where packages put the programs of the server, one directory for each
 // version.
@@ -36,13 +41,17 @@ var places = []string{
 
 // finder looks for the programs of the server.
 type finder struct {
+	named    string // by the user: nothing else is looked at
 	root     string // before each place; empty but in tests
 	bindir   func(context.Context) string
 	lookPath func(string) (string, error)
 }
 
-func newFinder() finder {
-	return finder{bindir: pgConfigBindir, lookPath: exec.LookPath}
+func newFinder(named string) finder {
+	if named == "" {
+		named = os.Getenv(EnvBin)
+	}
+	return finder{named: named, bindir: pgConfigBindir, lookPath: exec.LookPath}
 }
 
 func pgConfigBindir(ctx context.Context) string {
@@ -74,6 +83,18 @@ func (f finder) find(ctx context.Context) string {
 		}
 	}
 	return f.inPath()
+}
+
+// take returns the directory that the user named, in full.
+func (f finder) take() (string, error) {
+	dir, err := filepath.Abs(f.named)
+	if err != nil {
+		return "", fmt.Errorf("find PostgreSQL: %w", err)
+	}
+	if !complete(dir) {
+		return "", fmt.Errorf("find PostgreSQL: directory %s, named by %s or Options.Bin, must hold initdb and postgres", dir, EnvBin)
+	}
+	return dir, nil
 }
 
 func (f finder) inPath() string {
@@ -121,9 +142,12 @@ func version(dir string) float64 {
 }
 
 // findOrInstall returns the directory of the programs, installing them if need be
-// and possible.
-func findOrInstall(ctx context.Context) (string, error) {
-	f := newFinder()
+// and possible. named, or else the one that EnvBin names, is taken or refused.
+func findOrInstall(ctx context.Context, named string) (string, error) {
+	f := newFinder(named)
+	if f.named != "" {
+		return f.take()
+	}
 	if dir := f.find(ctx); dir != "" {
 		return dir, nil
 	}

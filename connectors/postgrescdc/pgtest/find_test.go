@@ -98,6 +98,34 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindNamed: who names a version gets that one or an error, never another.
+func TestFindNamed(t *testing.T) {
+	full := install(t, t.TempDir(), "initdb", "postgres")
+	half := install(t, t.TempDir(), "postgres")
+	tests := []struct {
+		name, option, env, want string
+		fails                   bool
+	}{
+		{name: "environment", env: full, want: full},
+		{name: "option", option: full, want: full},
+		{name: "option wins", option: full, env: half, want: full},
+		{name: "incomplete", env: half, fails: true},
+		{name: "missing", option: filepath.Join(half, "none"), env: full, fails: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv(EnvBin, tt.env)
+			got, err := findOrInstall(t.Context(), tt.option)
+			if got != tt.want || (err != nil) != tt.fails {
+				t.Errorf("found %q, %v; want %q", got, err, tt.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), EnvBin) {
+				t.Errorf("error %v does not name %s", err, EnvBin)
+			}
+		})
+	}
+}
+
 func TestInstallSteps(t *testing.T) {
 	tests := []struct {
 		name string

@@ -16,6 +16,9 @@ type Options struct {
 	// User is the name of the superuser that is created with the cluster, and the
 	// one that URL names; "postgres" if empty.
 	User string
+	// Bin is the directory of initdb and postgres; if empty, that of the environment
+	// variable EnvBin, else the programs are searched as the package says.
+	Bin string
 	// Port is the TCP port on 127.0.0.1; 0 takes a free one, which Restart keeps.
 	Port int
 	// Fsync makes commits durable against a crash of the machine. It slows tests

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,4 +76,16 @@ func (s *Server) MustQuery(t testing.TB, database, sql string) [][]string {
 		t.Fatal(err)
 	}
 	return rows
+}
+
+// Major returns the major version of the server, 15 for 15.18. Tests of what older
+// versions lack expect there what the connector then promises.
+func (s *Server) Major(t testing.TB) int {
+	t.Helper()
+	rows := s.MustQuery(t, "postgres", "SELECT current_setting('server_version_num')::int / 10000")
+	major, err := strconv.Atoi(rows[0][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return major
 }

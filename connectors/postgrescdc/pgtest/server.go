@@ -51,7 +51,7 @@ type Server struct {
 // If ctx has no deadline, a start is given two minutes; installing is not counted.
 func Start(ctx context.Context, dir string, opts Options) (*Server, error) {
 	s := &Server{opts: opts.withDefaults(), dir: dir}
-	bin, findErr := findOrInstall(ctx)
+	bin, findErr := findOrInstall(ctx, s.opts.Bin)
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
@@ -90,6 +90,9 @@ func (s *Server) choose(ctx context.Context, bin string, findErr error) error {
 			s.launch = n
 		}
 		return err
+	}
+	if s.opts.Bin != "" || os.Getenv(EnvBin) != "" {
+		return findErr
 	}
 	c := newContainer(ctx, s.opts)
 	if c == nil {
