@@ -237,6 +237,11 @@ func (c *captured) check(t testing.TB, all []rowEvent, start pglogrepl.LSN, orde
 	if from < 0 {
 		from = len(all)
 	}
+	if len(c.readings) == 0 && len(c.stream) > 0 {
+		// A snapshot that broke off before its first row has left its place, and no reading.
+		first := slices.IndexFunc(all, func(e rowEvent) bool { return e.lsn == c.stream[0].lsn })
+		from = min(from, max(first, 0))
+	}
 	t.Logf("%s: %d readings, %d changes in them, %d behind", c.table, len(c.readings), from, len(all)-from)
 	want, got := all[from:], c.stream
 	if !ordered {
