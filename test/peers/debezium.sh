@@ -16,7 +16,7 @@ mkdir -p "$dir"
 # What the worker has itself must not be in the plugin's folder a second time.
 provided=connect-api,connect-json,connect-runtime,connect-transforms,kafka-clients,slf4j-api,lz4-java,snappy-java,zstd-jni,jakarta.ws.rs-api
 
-running() { [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2> /dev/null; }
+. "$here/process.sh"
 
 install() {
   "$here/kafka.sh" install
@@ -55,6 +55,9 @@ appender.out.layout.pattern=[%d] %p %X{connector.context}%m (%c)%n
 P
 }
 
+# GET / answers before the worker has joined its group; GET /connectors does not.
+answers() { curl -sf "http://127.0.0.1:$port/connectors" > /dev/null 2>&1; }
+
 start() {
   running && return
   install
@@ -62,37 +65,13 @@ start() {
   nohup java -Xms256M "-Xmx${DEBEZIUM_HEAP:-1G}" -server -XX:+UseG1GC -Dlog4j2.configurationFile="file:$dir/log4j2.properties" \
     -cp "$jars/*" org.apache.kafka.connect.cli.ConnectDistributed "$dir/worker.properties" > "$dir/worker.log" 2>&1 < /dev/null &
   echo $! > "$pidfile"
-  for _ in $(seq 1 600); do
-    if ! running; then
-      tail -n 20 "$dir/worker.log" >&2
-      exit 1
-    fi
-    # GET / answers before the worker has joined its group; GET /connectors does not.
-    if curl -sf "http://127.0.0.1:$port/connectors" > /dev/null 2>&1; then
-      echo "kafka connect with debezium on 127.0.0.1:$port, process id $(cat "$pidfile")"
-      return
-    fi
-    sleep 0.2
-  done
-  echo "kafka connect does not answer on 127.0.0.1:$port" >&2
-  exit 1
-}
-
-stop() {
-  running || { rm -f "$pidfile"; return 0; }
-  kill "$(cat "$pidfile")"
-  for _ in $(seq 1 150); do
-    running || break
-    sleep 0.1
-  done
-  running && kill -9 "$(cat "$pidfile")"
-  rm -f "$pidfile"
+  await "kafka connect with debezium on 127.0.0.1:$port" "$dir/worker.log" answers
 }
 
 case "${1:-}" in
 install) install ;;
 start) start ;;
 stop) stop ;;
-status) if running; then echo "running, process id $(cat "$pidfile")"; else echo stopped; exit 1; fi ;;
+status) status ;;
 *) sed -n '2,5p' "$0" >&2; exit 2 ;;
 esac

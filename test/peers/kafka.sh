@@ -13,7 +13,7 @@ jars="${KAFKA_JARS:-${TMPDIR:-/tmp}/connectd-kafka-jars}"
 pidfile="$dir/pid"
 mkdir -p "$dir"
 
-running() { [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2> /dev/null; }
+. "$here/process.sh"
 
 install() {
   [ -f "$jars/.complete" ] && return
@@ -55,6 +55,12 @@ P
 
 tool() { java -Xmx256M -Dlog4j2.level=ERROR -cp "$jars/*" "$@"; }
 
+# Answers are there when both the port is open and the broker has left fencing.
+answers() {
+  (exec 3<> "/dev/tcp/$host/$port") 2> /dev/null &&
+    tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$address" --list > /dev/null 2>&1
+}
+
 start() {
   running && return
   install
@@ -66,39 +72,14 @@ start() {
   nohup java -Xms256M -Xmx768M -server -XX:+UseG1GC -Dlog4j2.configurationFile="file:$dir/log4j2.properties" \
     -cp "$jars/*" kafka.Kafka "$dir/server.properties" > "$dir/server.log" 2>&1 < /dev/null &
   echo $! > "$pidfile"
-  for _ in $(seq 1 600); do
-    if ! running; then
-      tail -n 20 "$dir/server.log" >&2
-      exit 1
-    fi
-    # Answers are there when both the port is open and the broker has left fencing.
-    if (exec 3<> "/dev/tcp/$host/$port") 2> /dev/null &&
-      tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$address" --list > /dev/null 2>&1; then
-      echo "kafka on $address, process id $(cat "$pidfile")"
-      return
-    fi
-    sleep 0.2
-  done
-  echo "kafka does not answer on $address" >&2
-  exit 1
-}
-
-stop() {
-  running || { rm -f "$pidfile"; return 0; }
-  kill "$(cat "$pidfile")"
-  for _ in $(seq 1 100); do
-    running || break
-    sleep 0.1
-  done
-  running && kill -9 "$(cat "$pidfile")"
-  rm -f "$pidfile"
+  await "kafka on $address" "$dir/server.log" answers
 }
 
 case "${1:-}" in
 install) install ;;
 start) start ;;
 stop) stop ;;
-status) if running; then echo "running, process id $(cat "$pidfile")"; else echo stopped; exit 1; fi ;;
+status) status ;;
 wipe) running && { echo "stop it first" >&2; exit 1; }; rm -rf "$dir" ;;
 *) sed -n '2,5p' "$0" >&2; exit 2 ;;
 esac
