@@ -42,18 +42,28 @@ func namesHeader(name string) connect.Header {
 type changedFields struct{ changed, same connect.Header }
 
 // Apply adds the headers to change events. Where there is no row before or none
-// after, both lists are empty.
+// after, both lists are empty, and so they are on a tombstone of a source: there the
+// original's tombstone has the very headers of the delete before it. One that was read
+// from a topic has its own, and gets none.
 func (f *changedFields) Apply(c *connect.Context, r *connect.Record, emit connect.Emit) error {
-	if r.Value.IsNull() || !isEnvelope(r.ValueSchema) {
-		emit(r)
-		return nil
+	switch {
+	case r.Value.IsNull() && r.Partition == connect.NoPartition:
+		f.add(c.Arena, r, nil, nil)
+	case !r.Value.IsNull() && isEnvelope(r.ValueSchema):
+		event, err := requireStruct(r.Value, "extract changed fields")
+		if err != nil {
+			return err
+		}
+		changed, same := compareRows(c.Arena, event)
+		f.add(c.Arena, r, changed, same)
 	}
-	event, err := requireStruct(r.Value, "extract changed fields")
-	if err != nil {
-		return err
-	}
-	changed, same := compareRows(c.Arena, event)
-	headers := appendHeaders(c.Arena, r.Headers, 2)
+	emit(r)
+	return nil
+}
+
+// add adds the headers that have a name.
+func (f *changedFields) add(a *connect.Arena, r *connect.Record, changed, same []connect.Value) {
+	headers := appendHeaders(a, r.Headers, 2)
 	for _, one := range []struct {
 		header *connect.Header
 		names  []connect.Value
@@ -63,8 +73,6 @@ func (f *changedFields) Apply(c *connect.Context, r *connect.Record, emit connec
 		}
 	}
 	r.Headers = headers
-	emit(r)
-	return nil
 }
 
 // compareRows names the fields of after that differ from before, and the others.

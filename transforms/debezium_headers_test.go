@@ -68,6 +68,36 @@ func TestChangedFieldsLeadToDroppedFields(t *testing.T) {
 	}
 }
 
+// TestChangedFieldsOfDeletes: the tombstone behind a delete has the delete's headers.
+func TestChangedFieldsOfDeletes(t *testing.T) {
+	read := tombstone()
+	read.Partition, read.Offset = 3, 7
+	message := change("u", connect.Null(), connect.Null())
+	message.ValueSchema, message.Value = connect.StringSchema, connect.String("x")
+	both := `changed=[]:ARRAY changed same=[]:ARRAY same `
+	for _, c := range []struct {
+		name string
+		in   connect.Record
+		want string
+	}{
+		{"a delete", change("d", userRow(1, "a"), connect.Null()), both},
+		{"its tombstone", tombstone(), both},
+		{"a tombstone of a topic", read, ""},
+		{"no change event", message, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			step := connecttest.NewStep(mustBuild(t, "ExtractChangedRecordState", props{"header.changed.name": "changed", "header.unchanged.name": "same"}))
+			out, err := step.Apply(c.in)
+			if err != nil || len(out) != 1 {
+				t.Fatal(out, err)
+			}
+			if got := headerTexts(&out[0]); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestDebeziumHeaderSuites(t *testing.T) {
 	withHeader := change("u", userRow(1, "a"), userRow(1, "b"))
 	withHeader.Headers = []connect.Header{{Key: "h", Schema: connect.StringSchema, Value: connect.String("v")}}
