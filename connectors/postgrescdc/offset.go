@@ -30,15 +30,17 @@ const (
 	memberLastRecord  = "last_snapshot_record"
 	memberCompleted   = "snapshot_completed"
 
-	memberEnd      = "connectd_end"
-	memberCommit   = "connectd_commit"
-	memberOrdinal  = "connectd_ordinal"
-	memberPart     = "connectd_part"
-	memberMessage  = "connectd_message"
-	memberSystem   = "connectd_system"
-	memberTimeline = "connectd_timeline"
-	memberTables   = "connectd_snapshot_tables"
-	memberChunks   = "connectd_incremental"
+	memberEnd     = "connectd_end"
+	memberCommit  = "connectd_commit"
+	memberOrdinal = "connectd_ordinal"
+	memberPart    = "connectd_part"
+	memberMessage = "connectd_message"
+	// memberLastCommit is there if lsn_commit says something else.
+	memberLastCommit = "connectd_last_commit"
+	memberSystem     = "connectd_system"
+	memberTimeline   = "connectd_timeline"
+	memberTables     = "connectd_snapshot_tables"
+	memberChunks     = "connectd_incremental"
 )
 
 // lsn is a place in the log of the server.
@@ -93,6 +95,8 @@ type place struct {
 	// foreign is set if the offset was written by Debezium: the transaction txID is
 	// done up to the change at lsn, counted events times.
 	foreign bool
+	// alone says that no further change has this lsn. It is not stored.
+	alone bool
 	// system and timeline name the server; "" and 0 if they are not known.
 	system   string
 	timeline int64
@@ -142,7 +146,7 @@ func (p *snapshotProgress) horizon() lsn {
 // finished returns the place behind a whole transaction that ends at end.
 func (p place) finished(end lsn) place {
 	p.end, p.commit, p.ordinal, p.part, p.events = end, 0, 0, 0, 0
-	p.lsn, p.lastCommit, p.change, p.foreign = end, end, changeCommit, false
+	p.lsn, p.lastCommit, p.change, p.foreign, p.alone = end, end, changeCommit, false, false
 	if p.snapshot != nil && p.snapshot.completed && end >= p.snapshot.horizon() {
 		p.snapshot = nil
 	}
@@ -156,6 +160,8 @@ func sourcePartition(prefix string) connect.Value {
 
 // offset writes a place as the map that is stored.
 func (p place) offset() connect.Value {
+	lastCommit := p.lastCommit
+	p = p.handBack()
 	m := make([]connect.MapEntry, 0, 16)
 	number := func(name string, n int64) {
 		m = append(m, connect.MapEntry{Key: connect.String(name), Value: connect.Int64(n)})
@@ -194,6 +200,9 @@ func (p place) offset() connect.Value {
 	}
 	if p.message != 0 {
 		number(memberMessage, int64(p.message))
+	}
+	if lastCommit != p.lastCommit {
+		number(memberLastCommit, int64(lastCommit))
 	}
 	text(memberSystem, p.system)
 	number(memberTimeline, p.timeline)
@@ -291,6 +300,9 @@ func parseOffset(v connect.Value) (place, error) {
 		lsn: o.place(memberLSN), lastCommit: o.place(memberLSNCommit),
 		commit: o.place(memberCommit), message: o.place(memberMessage),
 		system: o.text(memberSystem),
+	}
+	if own, there := o.number(memberLastCommit); there {
+		p.lastCommit = lsn(own)
 	}
 	p.ordinal, _ = o.number(memberOrdinal)
 	p.part, _ = o.number(memberPart)

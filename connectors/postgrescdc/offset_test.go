@@ -16,7 +16,8 @@ func TestOffsetRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]place{
 		"between transactions": {end: 10, lsn: 10, lastCommit: 10, change: changeCommit, txID: 7, micros: 5, system: "1", timeline: 1},
-		"in a transaction":     {end: 10, commit: 20, ordinal: 3, part: 1, message: 12, lsn: 15, lastCommit: 10, events: 2, change: changeUpdate, txID: 7, micros: 5, system: "1", timeline: 1},
+		"in a transaction":     {end: 10, commit: 20, ordinal: 3, message: 12, lsn: 15, lastCommit: 10, events: 2, change: changeUpdate, txID: 7, micros: 5, system: "1", timeline: 1},
+		"in a change":          {end: 10, commit: 20, ordinal: 3, part: 1, lsn: 10, lastCommit: 10, change: changeCommit, txID: 7, micros: 5, system: "1", timeline: 1},
 		"in a snapshot": {end: 10, lsn: 10, micros: 5, system: "1", timeline: 2,
 			snapshot: &snapshotProgress{tables: map[string]tableMark{`public."q"`: {10, true}, "public.b": {30, false}}}},
 		"behind a snapshot": {end: 10, lsn: 10, system: "1", timeline: 2, snapshot: &snapshotProgress{completed: true}},

@@ -9,6 +9,8 @@ import "github.com/connectd/connectd/connect"
 type batchTag struct {
 	partition connect.Value
 	stretches []stretch
+	// ahead is the LSN of what follows the batch, zero if that is not known.
+	ahead lsn
 }
 
 // stretch is a run of records with a common base for their places: those of one
@@ -57,6 +59,6 @@ func placeOf(b *connect.Batch, i int) place {
 	p.change = change(pos[0])
 	p.events = pos[0] >> posEventsShift & posEventsMask
 	p.ordinal, p.part = pos[1]>>posPartShift, pos[1]&posPartMask
-	p.lsn = lsn(pos[2])
+	p.lsn, p.alone = lsn(pos[2]), tag.alone(b, i)
 	return p
 }

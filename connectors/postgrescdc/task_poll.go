@@ -24,6 +24,7 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 		t.beat()
 		t.lookForNew(ctx)
 		t.progress(b)
+		e.tag.ahead = t.ahead()
 		if !b.Empty() || ctx.Err() != nil {
 			return nil
 		}
