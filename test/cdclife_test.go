@@ -90,7 +90,7 @@ func (w *itemsWorld) stop() {
 	w.put("stop", 204)
 	waitState(w.d, w.connector, "STOPPED")
 	w.d.WaitTasks(w.connector, 0, "")
-	if n := w.pg.One("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connectd' AND datname = '" + w.pg.DB + "'"); n != "0" {
+	if n := w.pg.One("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'connectd %' AND datname = '" + w.pg.DB + "'"); n != "0" {
 		w.t.Errorf("the connector is stopped and has %s connections", n)
 	}
 }

@@ -111,7 +111,7 @@ func (w *cdcWorld) harm() string {
 		w.pg.CutWalsender()
 		return "connection of the stream"
 	case 1:
-		w.pg.Rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'connectd'")
+		w.pg.Rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'connectd %'")
 		return "all connections"
 	case 2:
 		w.crashPostgres()

@@ -54,6 +54,7 @@ type serverSettings struct {
 	TLSMode, Cert, Key, KeyPassword, RootCert string
 	InitialStatements                         []string
 	ConnectTimeout                            time.Duration
+	QueryTimeout                              time.Duration // of statements on the catalog, 0 for none
 }
 
 type slotSettings struct {

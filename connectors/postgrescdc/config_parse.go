@@ -98,6 +98,7 @@ func (p *parser) server() serverSettings {
 		TLSMode: p.choice(sslModes), Cert: c.String("database.sslcert"), Key: c.String("database.sslkey"),
 		KeyPassword: c.String("database.sslpassword"), RootCert: c.String("database.sslrootcert"),
 		InitialStatements: splitStatements(c.String("database.initial.statements")), ConnectTimeout: c.Millis("connection.validation.timeout.ms"),
+		QueryTimeout: c.Millis("database.query.timeout.ms"),
 	}
 }
 

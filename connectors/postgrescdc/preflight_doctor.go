@@ -24,11 +24,7 @@ const leaveWithin = 5 * time.Second
 
 // open connects as the settings say. The caller closes by the returned function.
 func open(ctx context.Context, s *settings) (*pgx.Conn, func(), error) {
-	config, err := s.sqlConfig()
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := s.openSQL(ctx, roleCatalog)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -163,7 +163,7 @@ func (p *flight) checkPrivileges() {
 		p.fatal("the user "+f.User+" may not read "+listed(append(schemas, tables...)), "the snapshot reads the captured tables", strings.Join(grants, "\n"))
 	}
 	if len(hidden) > 0 && !f.BypassRLS {
-		p.fatal("row security hides rows of "+listed(hidden)+" from the user "+f.User, "the snapshot would lack them in silence, while the stream has all changes", "ALTER ROLE "+user+" BYPASSRLS;")
+		p.fatal("row security hides rows of "+listed(hidden)+" from the user "+f.User, "the snapshot would lack them in silence, while the stream has all changes", bypassSQL(user))
 	}
 }
 

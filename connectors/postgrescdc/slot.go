@@ -243,34 +243,15 @@ func (s *settings) tellBlockers(ctx context.Context, log *slog.Logger) {
 }
 
 func (s *settings) blockers(ctx context.Context) (string, error) {
-	conn, err := s.dialSQL(ctx)
+	conn, err := s.openSQL(ctx, roleCatalog)
 	if err != nil {
 		return "", err
 	}
-	defer hangUp(conn)
-	return scalar(ctx, conn, `SELECT coalesce(string_agg(format('pid %s since %s (%s): %s', pid, xact_start, state, left(query, 80)), '; '), 'none that are visible')
+	defer hangUp(conn.PgConn())
+	return scalar(ctx, conn.PgConn(), `SELECT coalesce(string_agg(format('pid %s since %s (%s): %s', pid, xact_start, state, left(query, 80)), '; '), 'none that are visible')
  FROM (SELECT pid::text, xact_start, state, query FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
  UNION ALL SELECT 'none', prepared, 'prepared', format('COMMIT PREPARED %L or ROLLBACK PREPARED %L ends it, in database %s', gid, gid, database) FROM pg_catalog.pg_prepared_xacts
  ORDER BY xact_start LIMIT 5) a`)
-}
-
-// dialSQL opens a connection for SQL.
-func (s *settings) dialSQL(ctx context.Context) (*pgconn.PgConn, error) {
-	config, err := s.sqlConfig()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	for _, statement := range s.Server.InitialStatements {
-		if err := run(ctx, conn, statement); err != nil {
-			hangUp(conn)
-			return nil, fmt.Errorf("run %q of database.initial.statements: %w", statement, err)
-		}
-	}
-	return conn, nil
 }
 
 // dialReplication opens a replication connection, which knows SQL too.

@@ -13,14 +13,21 @@ import (
 )
 
 // sqlConfig is how to connect for SQL.
-func (s *settings) sqlConfig() (*pgx.ConnConfig, error) { return s.Server.config(false) }
+func (s *settings) sqlConfig(r role) (*pgx.ConnConfig, error) { return s.config(r) }
 
 // replicationConfig is how to connect for replication.
-func (s *settings) replicationConfig() (*pgx.ConnConfig, error) { return s.Server.config(true) }
+func (s *settings) replicationConfig() (*pgx.ConnConfig, error) {
+	c, err := s.config(roleStream)
+	if err == nil {
+		c.RuntimeParams["replication"] = "database"
+	}
+	return c, err
+}
 
 // config makes a configuration of the settings alone: neither the environment nor files
 // in the home directory have a say in what they name.
-func (v *serverSettings) config(replication bool) (*pgx.ConnConfig, error) {
+func (s *settings) config(r role) (*pgx.ConnConfig, error) {
+	v := &s.Server
 	var b strings.Builder
 	add := func(name, value string) {
 		if value != "" {
@@ -37,7 +44,7 @@ func (v *serverSettings) config(replication bool) (*pgx.ConnConfig, error) {
 	add("sslkey", v.Key)
 	add("sslpassword", v.KeyPassword)
 	add("sslrootcert", v.RootCert)
-	add("application_name", "connectd")
+	add("application_name", s.applicationName(r))
 	c, err := pgx.ParseConfig(b.String())
 	if err != nil {
 		return nil, fmt.Errorf("read connection settings: %w", err)
@@ -45,10 +52,7 @@ func (v *serverSettings) config(replication bool) (*pgx.ConnConfig, error) {
 	if v.ConnectTimeout > 0 {
 		c.ConnectTimeout = v.ConnectTimeout
 	}
-	c.RuntimeParams["options"] = types.Settings
+	c.RuntimeParams["options"] = types.Settings + s.guards(r)
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if replication {
-		c.RuntimeParams["replication"] = "database"
-	}
 	return c, nil
 }

@@ -94,19 +94,13 @@ func (r *snapshotReader) run(ctx context.Context, repl *pgconn.PgConn) error {
 func (r *snapshotReader) importSnapshot(ctx context.Context) ([]*pgx.Conn, error) {
 	var conns []*pgx.Conn
 	for range max(1, r.s.Snapshot.Threads) {
-		config, err := r.s.sqlConfig()
+		c, err := r.s.openSQL(ctx, roleSnapshot)
 		if err != nil {
 			return conns, err
 		}
-		c, err := pgx.ConnectConfig(ctx, config)
-		if err != nil {
-			return conns, fmt.Errorf("connect: %w", err)
-		}
 		conns = append(conns, c)
-		statements := append(slices.Clone(r.s.Server.InitialStatements),
-			"SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
-			"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET TRANSACTION SNAPSHOT "+quoteLiteral(r.exported))
-		for _, sql := range statements {
+		for _, sql := range []string{"SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+			"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET TRANSACTION SNAPSHOT " + quoteLiteral(r.exported)} {
 			if err := run(ctx, c.PgConn(), sql); err != nil {
 				return conns, fmt.Errorf("take over exported snapshot: %s: %w", sql, err)
 			}
@@ -129,13 +123,9 @@ func (r *snapshotReader) lock(ctx context.Context, conn *pgconn.PgConn) error {
 // a table, also in an older snapshot: so a table is held in its form, and then looked up
 // by a connection that sees the newest.
 func (r *snapshotReader) plan(ctx context.Context, conn *pgx.Conn) ([]*snapshotJob, error) {
-	config, err := r.s.sqlConfig()
+	newest, err := r.s.openSQL(ctx, roleCatalog)
 	if err != nil {
 		return nil, err
-	}
-	newest, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
 	}
 	defer hangUp(newest.PgConn())
 	catalog, err := loadTypes(ctx, newest)
@@ -374,7 +364,7 @@ func (r *snapshotReader) copyJobs(ctx context.Context, conn *pgconn.PgConn, next
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("copy table %s: %w", j.plan.name, err)
+			return fmt.Errorf("copy table %s: %w", j.plan.name, r.s.explainHidden(ctx, j.plan.relation.name, err))
 		}
 		if err := w.flush(); err != nil {
 			return err

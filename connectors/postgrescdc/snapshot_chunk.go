@@ -97,15 +97,9 @@ func (r *chunkReader) open(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
 	}
-	config, err := r.s.sqlConfig()
-	if err != nil {
-		return err
-	}
-	if r.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
-		r.conn = nil
-		return fmt.Errorf("connect: %w", err)
-	}
-	return nil
+	var err error
+	r.conn, err = r.s.openSQL(ctx, roleChunk)
+	return err
 }
 
 // resolve lists the captured tables that a pattern means.
@@ -195,7 +189,7 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, t incremental
 	}
 	var rows bytes.Buffer
 	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, t, after, c.published.conditions())); err != nil {
-		return fmt.Errorf("copy from table %s: %w", t.Name, err)
+		return fmt.Errorf("copy from table %s: %w", t.Name, r.s.explainHidden(ctx, c.plan.relation.name, err))
 	}
 	c.rows = rows.Bytes()
 	c.index(r.s.Snapshot.ChunkSize)

@@ -16,10 +16,11 @@ func TestATableIsHeldBeforeItIsRead(t *testing.T) {
 		CREATE TABLE parts (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (10);`,
 		map[string]string{"publish.via.partition.root": "true"})
 	s := w.settings()
-	conn, err := s.dialSQL(t.Context())
+	session, err := s.openSQL(t.Context(), roleSnapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
+	conn := session.PgConn()
 	defer hangUp(conn)
 	tables, err := s.capturedTables(t.Context(), conn)
 	if err != nil {

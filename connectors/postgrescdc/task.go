@@ -152,19 +152,11 @@ func (t *task) openCatalog(ctx context.Context) (*pgx.Conn, error) {
 	if t.catalog != nil && !t.catalog.IsClosed() {
 		return t.catalog, nil
 	}
-	config, err := t.s.sqlConfig()
+	conn, err := t.s.openSQL(ctx, roleCatalog)
 	if err != nil {
 		return nil, err
 	}
-	if t.catalog, err = pgx.ConnectConfig(ctx, config); err != nil {
-		t.catalog = nil
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	for _, statement := range t.s.Server.InitialStatements {
-		if err := run(ctx, t.catalog.PgConn(), statement); err != nil {
-			return nil, fmt.Errorf("run %q of database.initial.statements: %w", statement, err)
-		}
-	}
+	t.catalog = conn
 	return t.catalog, nil
 }
 

@@ -172,7 +172,7 @@ func (w *world) runFile(name, separator string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	config, err := w.settings().sqlConfig()
+	config, err := w.settings().sqlConfig(roleCatalog)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -120,10 +120,11 @@ func TestNewTableWithOpenTransaction(t *testing.T) {
 	r.begin(t)
 	defer r.stop()
 	snapshotted(r)
-	conn, err := w.settings().dialSQL(t.Context())
+	session, err := w.settings().openSQL(t.Context(), roleSnapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
+	conn := session.PgConn()
 	defer hangUp(conn)
 	w.exec("CREATE TABLE b (id int PRIMARY KEY, v text); INSERT INTO b VALUES (1, 'before')")
 	if err := run(t.Context(), conn, "BEGIN; INSERT INTO b VALUES (2, 'late')"); err != nil {

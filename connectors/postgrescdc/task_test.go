@@ -27,6 +27,8 @@ type world struct {
 	stored connect.Value
 	// written are the records of all runs, as the engine would have produced them.
 	written []connect.Record
+	// log is what tasks log to, if a test reads it.
+	log *slog.Logger
 }
 
 // newWorld makes a database with these statements run, and settings with the names of
@@ -119,12 +121,21 @@ func (w *world) tryStart() (*taskRun, error) {
 
 func (r *taskRun) tryBegin() error {
 	r.ctx, r.cancel = context.WithTimeout(context.Background(), 2*patience)
-	return r.task.Start(r.ctx, connect.SourceTaskContext{
-		Connector: "test", Config: r.w.config(), Log: testLog(),
+	return r.task.Start(r.ctx, r.w.taskContext())
+}
+
+// taskContext is what the engine gives to a task.
+func (w *world) taskContext() connect.SourceTaskContext {
+	log := w.log
+	if log == nil {
+		log = testLog()
+	}
+	return connect.SourceTaskContext{
+		Connector: "test", Config: w.config(), Log: log,
 		Offsets: func(context.Context, []connect.Value) ([]connect.Value, error) {
-			return []connect.Value{r.w.stored}, nil
+			return []connect.Value{w.stored}, nil
 		},
-	})
+	}
 }
 
 func (r *taskRun) begin(t testing.TB) {
