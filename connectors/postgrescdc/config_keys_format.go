@@ -74,7 +74,7 @@ var runtimeKeys = []connect.ConfigKey{
 	toggle(groupRuntime, "statistics.metrics.enabled", "true", medium, "Accepted for compatibility: the worker has the metrics."),
 	number(groupHeartbeat, "heartbeat.interval.ms", "0", 0, math.MaxInt32, medium, "How often a heartbeat record is written, in milliseconds; 0 for never. Not needed to move the slot."),
 	text(groupHeartbeat, "heartbeat.topics.prefix", "__debezium-heartbeat", low, "First part of the name of the heartbeat topic."),
-	text(groupHeartbeat, "heartbeat.action.query", "", low, "Accepted for compatibility: no statement is run. Idle tables do not hold up the server's log, which is what such statements are for; connectd doctor reminds of it."),
+	text(groupHeartbeat, "heartbeat.action.query", "", low, "SQL to run at each heartbeat, on a session of its own. A failure is logged, without values, and does not stop the stream. Not needed to move the slot."),
 	patterns(groupAdvanced, "signal.data.collection", medium, "Table of signals, as schema.table."),
 	declare(groupAdvanced, connect.TypeConfigList, "signal.enabled.channels", "source", medium, "Where signals come from: source, the table that signal.data.collection names."),
 	number(groupHeartbeat, "signal.poll.interval.ms", "5000", 1, anyNumber, medium, "Accepted for compatibility: signals are seen at once."),

@@ -30,8 +30,8 @@ func (p *flight) checkCaptured() {
 			Fatal: p.s.Runtime.TooManyTables == "fail",
 		})
 	}
-	if p.s.Topics.HeartbeatSQL != "" {
-		p.warn("heartbeat.action.query is not run", "the slot follows the server without it; who looks at the rows that it writes has to write them otherwise", "")
+	if p.s.Topics.HeartbeatSQL != "" && p.s.Topics.HeartbeatInterval <= 0 {
+		p.warn("heartbeat.action.query is not run", "heartbeat.interval.ms says that there are no heartbeats", "")
 	}
 	p.checkSignals()
 	for _, pattern := range p.s.filter.tableIn {

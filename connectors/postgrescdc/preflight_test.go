@@ -166,7 +166,7 @@ var provocations = []provoked{
 	{name: "failover", pairs: []string{"slot.failover", "true"}, find: "slot.failover is set", noSQL: true, after: []string{"slot.failover", "false"}},
 	{name: "no table of signals", pairs: []string{"signal.data.collection", "public.signals"}, find: "the table of signals public.signals does not exist"},
 	{name: "columns of signals", setup: owned + "CREATE TABLE signals (id int PRIMARY KEY)", pairs: []string{"signal.data.collection", "public.signals"}, find: "the table of signals public.signals lacks the columns type, data"},
-	{name: "heartbeat statement", pairs: []string{"heartbeat.action.query", "SELECT 1"}, find: "heartbeat.action.query is not run", noSQL: true, after: []string{"heartbeat.action.query", ""}},
+	{name: "heartbeat statement", pairs: []string{"heartbeat.action.query", "SELECT 1"}, find: "heartbeat.action.query is not run", noSQL: true, after: []string{"heartbeat.action.query", "SELECT 1", "heartbeat.interval.ms", "1000"}},
 	{name: "two identity rules", setup: owned + "CREATE TABLE a (id int PRIMARY KEY)", pairs: []string{"replica.identity.autoset.values", "public.a:FULL,public.*:DEFAULT"}, find: "more than one rule matches the table public.a", fatal: true, noSQL: true},
 }
 

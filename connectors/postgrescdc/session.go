@@ -25,6 +25,8 @@ const (
 	roleSnapshot role = "snapshot"
 	// roleChunk reads chunks of incremental snapshots, in short transactions.
 	roleChunk role = "chunk"
+	// roleHeartbeat runs heartbeat.action.query.
+	roleHeartbeat role = "heartbeat"
 	// roleWatch looks at the slot now and then.
 	roleWatch role = "watch"
 )

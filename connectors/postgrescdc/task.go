@@ -210,6 +210,7 @@ func (t *task) read(ctx context.Context, repl *pgconn.PgConn, start *beginning) 
 		}
 	}
 	if t.s.streams() {
+		t.wg.Go(func() { t.actHeartbeats(ctx) })
 		t.stream.run(ctx)
 	}
 }
