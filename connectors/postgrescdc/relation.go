@@ -20,6 +20,15 @@ type relation struct {
 	columns  []relationColumn
 }
 
+// text lists the columns for people.
+func (r *relation) text() string {
+	parts := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		parts[i] = fmt.Sprintf("%q of type %d", c.name, c.typ)
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
 type relationColumn struct {
 	name   string
 	typ    uint32

@@ -120,7 +120,7 @@ func (rs *relations) see(ctx context.Context, r relation) error {
 	}
 	next, err := rs.planner.plan(r, known)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; the stream describes the table as %s", err, r.text())
 	}
 	if old := rs.plans[r.id]; old == nil || !old.same(next) {
 		rs.plans[r.id] = next
