@@ -68,6 +68,8 @@ type slotSettings struct {
 	StatusInterval time.Duration
 	Flush          bool   // whether the slot is moved at all: false for lsn.flush.mode=manual
 	Mismatch       string // no_validation, trust_offset, trust_greater_lsn
+	Streaming      string // off, on, parallel
+	StreamingDir   string // "" for the folder for temporary files
 }
 
 // pluginOption is one option of START_REPLICATION.

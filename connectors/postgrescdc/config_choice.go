@@ -44,8 +44,19 @@ var (
 	tableOrders         = choice{key: "snapshot.tables.order.by.row.count", values: []string{"disabled", "ascending", "descending"}}
 	watermarkStrategies = choice{key: "incremental.snapshot.watermarking.strategy", values: []string{"insert_insert", "insert_delete"}}
 	eventFailures       = choice{key: "event.processing.failure.handling.mode", values: []string{"fail", "warn", "skip"}, aliases: map[string]string{"ignore": "skip"}}
+	slotStreaming       = choice{key: "slot.streaming", values: []string{streamingOff, streamingOn, streamingParallel}}
 	guardrailActions    = choice{key: "guardrail.collections.limit.action", values: []string{"warn", "fail"}}
 )
+
+// Values of slot.streaming.
+const (
+	streamingOff      = "off"
+	streamingOn       = "on"
+	streamingParallel = "parallel"
+)
+
+// keyStreamingDir names the folder of the spool.
+const keyStreamingDir = "slot.streaming.directory"
 
 const (
 	noJava       = "there is no Java virtual machine to load a class into"
@@ -56,7 +67,7 @@ const (
 var choices = []choice{
 	sslModes, decodingPlugins, autocreateModes, lostPolicies, flushModes, flushActions, mismatchStrategies, binaryModes,
 	schemaAdjustments, fieldAdjustments, convertFailures, decimalModes, timeModes, hstoreModes, intervalModes, refreshModes,
-	snapshotModes, isolationModes, lockingModes, queryModes, tableOrders, watermarkStrategies, eventFailures, guardrailActions,
+	snapshotModes, isolationModes, lockingModes, queryModes, tableOrders, watermarkStrategies, eventFailures, guardrailActions, slotStreaming,
 }
 
 // of returns the value that is set, under its own name, or what is wrong with it.

@@ -20,6 +20,8 @@ type figures struct {
 	// commit is the time of the newest transaction that was read as a whole, in
 	// microseconds since 1970; 0 before the first.
 	commit atomic.Int64
+	// spooled are the bytes of transactions in progress.
+	spooled atomic.Int64
 
 	// began is when the snapshot began, in microseconds since 1970; 0 for none.
 	began               atomic.Int64
@@ -34,6 +36,9 @@ func (t *task) Figures() []connect.Figure {
 	f := &t.figures
 	out := []connect.Figure{
 		{Name: "queue_bytes", Help: "Bytes of the replication stream that were read and are not worked off yet.", Value: float64(t.queue.size())},
+	}
+	if t.s.Slot.Streaming != streamingOff {
+		out = append(out, connect.Figure{Name: "spool_bytes", Help: "Bytes of transactions in progress that are kept until they commit.", Value: float64(f.spooled.Load())})
 	}
 	if end := f.end.Load(); end > 0 {
 		acknowledged := t.stream.acknowledged.Load()

@@ -61,6 +61,11 @@ type stream struct {
 	pings     int
 	pingStart time.Time
 	open      bool // between BEGIN and COMMIT
+
+	// inProgress is nil if transactions are sent when they have committed.
+	inProgress *inProgress
+	// toldStreaming says that the log has what the server cannot do.
+	toldStreaming bool
 }
 
 // acknowledge raises the position that is reported as flushed.
@@ -86,6 +91,11 @@ func (st *stream) poke() {
 // error that does not pass by itself into the queue.
 func (st *stream) run(ctx context.Context) {
 	p := pauses{least: 100 * time.Millisecond, most: st.s.Slot.RetryDelay}
+	if err := st.openSpool(); err != nil {
+		st.queue.fail(err)
+		return
+	}
+	defer st.closeSpool()
 	for ctx.Err() == nil {
 		started := time.Now()
 		err := st.session(ctx)
@@ -120,6 +130,11 @@ func (st *stream) session(ctx context.Context) error {
 		return err
 	}
 	st.open = false
+	if st.inProgress != nil {
+		if err := st.inProgress.forget(serverMajor(st.conn)); err != nil {
+			return err
+		}
+	}
 	c := st.queue.fresh()
 	c.add(itemRestart, st.next, nil)
 	st.queue.put(c)
@@ -159,8 +174,9 @@ func (st *stream) begin(ctx context.Context) error {
 }
 
 func (st *stream) options() []string {
-	o := []string{"proto_version '1'", "publication_names " + quoteLiteral(quoteIdent(st.s.Publication.Name))}
-	if serverMajor(st.conn) >= 14 {
+	major := serverMajor(st.conn)
+	o := append(st.streamingOptions(major), "publication_names "+quoteLiteral(quoteIdent(st.s.Publication.Name)))
+	if major >= 14 {
 		o = append(o, "messages 'true'")
 	}
 	for _, p := range st.s.Slot.Params {
@@ -183,7 +199,7 @@ func (st *stream) read(ctx context.Context) error {
 		}
 		msg, err := st.conn.ReceiveMessage(context.Background())
 		if err == nil {
-			err = st.message(c, msg)
+			err = st.message(ctx, c, msg)
 		} else if isTimeout(err) {
 			err = st.tick(ctx)
 		}
@@ -227,10 +243,10 @@ func (st *stream) tick(ctx context.Context) error {
 }
 
 // message handles one message of the connection.
-func (st *stream) message(c *chunk, msg pgproto3.BackendMessage) error {
+func (st *stream) message(ctx context.Context, c *chunk, msg pgproto3.BackendMessage) error {
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
-		return st.copyData(c, m.Data)
+		return st.copyData(ctx, c, m.Data)
 	case *pgproto3.ErrorResponse:
 		return pgconn.ErrorResponseToPgError(m)
 	case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus:
@@ -251,16 +267,14 @@ const (
 )
 
 // copyData takes one frame of the stream: data, or a keepalive.
-func (st *stream) copyData(c *chunk, b []byte) error {
+func (st *stream) copyData(ctx context.Context, c *chunk, b []byte) error {
 	if len(b) == 0 {
 		return errors.New("read replication stream: empty frame")
 	}
 	switch {
 	case b[0] == frameData && len(b) > dataHeader:
 		st.figures.sawFrame(b)
-		st.follow(b[dataHeader:])
-		c.add(itemData, lsn(binary.BigEndian.Uint64(b[1:])), b[dataHeader:])
-		return nil
+		return st.data(ctx, c, lsn(binary.BigEndian.Uint64(b[1:])), b[dataHeader:])
 	case b[0] == frameKeepalive && len(b) >= keepaliveSize:
 		st.figures.sawFrame(b)
 		if end := lsn(binary.BigEndian.Uint64(b[1:])); !st.open {
@@ -273,6 +287,18 @@ func (st *stream) copyData(c *chunk, b []byte) error {
 		return nil
 	}
 	return fmt.Errorf("read replication stream: frame %q of %d bytes is not known or too short", b[0], len(b))
+}
+
+// data takes one message of the output plugin.
+func (st *stream) data(ctx context.Context, c *chunk, at lsn, message []byte) error {
+	if st.inProgress != nil {
+		if taken, err := st.streamed(ctx, c, at, message); taken || err != nil {
+			return err
+		}
+	}
+	st.follow(message)
+	c.add(itemData, at, message)
+	return nil
 }
 
 // pingsToLeave is how many answers the server may want within a second.
@@ -373,6 +399,10 @@ func isTimeout(err error) bool {
 // passes reports whether an error may pass by itself: the connection is gone, the
 // server is starting, stopping or out of resources, or somebody else has the slot.
 func passes(err error) bool {
+	var local *spoolError
+	if errors.As(err, &local) {
+		return false
+	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
 		code := server.Code
