@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Slot: slotSettings{
 			Name: "debezium", MaxRetries: 6, RetryDelay: 10 * time.Second, LostPolicy: "fail", StatusInterval: 10 * time.Second,
-			Flush: true, Mismatch: "no_validation",
+			Flush: true, Mismatch: "no_validation", Streaming: "off",
 		},
 		Publication: publicationSettings{Name: "dbz_publication", Autocreate: "filtered"},
 		Topics:      topicSettings{Prefix: "v", Delimiter: ".", Transaction: "transaction", HeartbeatPrefix: "__debezium-heartbeat"},
