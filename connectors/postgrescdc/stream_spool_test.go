@@ -42,23 +42,23 @@ func streamedWorld(t testing.TB, srv *pgtest.Server, props map[string]string) *w
 	return w
 }
 
-// session is a connection that keeps its transaction open.
-type session struct {
+// sqlSession is a connection that keeps its transaction open.
+type sqlSession struct {
 	t    testing.TB
 	conn *pgx.Conn
 }
 
-func (w *world) session() *session {
+func (w *world) session() *sqlSession {
 	w.t.Helper()
 	conn, err := pgx.Connect(context.Background(), w.srv.URL(w.db))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return &session{w.t, conn}
+	return &sqlSession{w.t, conn}
 }
 
-func (s *session) do(sql string) {
+func (s *sqlSession) do(sql string) {
 	s.t.Helper()
 	if _, err := s.conn.PgConn().Exec(context.Background(), sql).ReadAll(); err != nil {
 		s.t.Fatalf("%s: %v", sql, err)
