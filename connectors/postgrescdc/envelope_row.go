@@ -54,7 +54,7 @@ var errInterrupted = errors.New("interrupted")
 // row handles an insert, update or delete.
 func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) error {
 	t := e.relations.plans[ev.relation]
-	if t != nil && t.captured && !t.signals {
+	if t != nil && t.captured {
 		var err error
 		if t, err = e.current(ctx, t, ev.after); err != nil {
 			return err
@@ -71,7 +71,7 @@ func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) er
 		return nil
 	}
 	if t.signals {
-		return e.signal(what, ev)
+		e.signal(what, ev)
 	}
 	if e.window != nil {
 		e.window.seen(t, ev)
@@ -204,7 +204,7 @@ func (e *emitter) truncate(relation uint32, at lsn) error {
 	if e.window != nil {
 		e.window.stale = true
 	}
-	if !t.captured || t.signals || e.tx.commit < e.frontier(t) || e.s.filter.skips('t') {
+	if !t.captured || e.tx.commit < e.frontier(t) || e.s.filter.skips('t') {
 		return nil
 	}
 	r := e.record(rowSize, true)

@@ -41,6 +41,7 @@ const (
 	memberTimeline   = "connectd_timeline"
 	memberTables     = "connectd_snapshot_tables"
 	memberChunks     = "connectd_incremental"
+	memberBlocking   = "connectd_blocking"
 )
 
 // lsn is a place in the log of the server.
@@ -90,8 +91,8 @@ type place struct {
 	// snapshot is not nil while tables are being read or still have a frontier of
 	// their own.
 	snapshot *snapshotProgress
-	// incremental is what is left of incremental snapshots.
-	incremental *incremental
+	// orders are what signals have asked for and is not done.
+	orders
 	// foreign is set if the offset was written by Debezium: the transaction txID is
 	// done up to the change at lsn, counted events times.
 	foreign bool
@@ -162,7 +163,7 @@ func sourcePartition(prefix string) connect.Value {
 func (p place) offset() connect.Value {
 	lastCommit := p.lastCommit
 	p = p.handBack()
-	m := make([]connect.MapEntry, 0, 16)
+	m := make([]connect.MapEntry, 0, 18)
 	number := func(name string, n int64) {
 		m = append(m, connect.MapEntry{Key: connect.String(name), Value: connect.Int64(n)})
 	}
@@ -211,6 +212,9 @@ func (p place) offset() connect.Value {
 	}
 	if p.incremental != nil {
 		text(memberChunks, p.incremental.text())
+	}
+	if p.blocking != nil {
+		text(memberBlocking, p.blocking.text())
 	}
 	return connect.Map(m)
 }
@@ -312,7 +316,7 @@ func parseOffset(v connect.Value) (place, error) {
 	p.timeline, _ = o.number(memberTimeline)
 	p.change = changeOf(o.text(memberMessageType))
 	p.readSnapshot(o)
-	p.readIncremental(o)
+	p.readOrders(o)
 	end, own := o.number(memberEnd)
 	if p.end = lsn(end); !own {
 		p.takeOver()
@@ -351,15 +355,24 @@ func (p *place) readSnapshot(o *offsetMembers) {
 	}
 }
 
-func (p *place) readIncremental(o *offsetMembers) {
-	text := o.text(memberChunks)
-	if text == "" {
-		return
+func (p *place) readOrders(o *offsetMembers) {
+	read := func(member string, parse func(text string) error) {
+		text := o.text(member)
+		if text == "" {
+			return
+		}
+		if err := parse(text); err != nil && o.err == nil {
+			o.err = fmt.Errorf("read stored offset: member %q must be a JSON object: %w", member, err)
+		}
 	}
-	var err error
-	if p.incremental, err = parseIncremental(text); err != nil && o.err == nil {
-		o.err = fmt.Errorf("read stored offset: member %q must be a JSON object: %w", memberChunks, err)
-	}
+	read(memberChunks, func(text string) (err error) {
+		p.incremental, err = parseIncremental(text)
+		return err
+	})
+	read(memberBlocking, func(text string) (err error) {
+		p.blocking, err = parseBlocking(text)
+		return err
+	})
 }
 
 // takeOver makes a place of what Debezium stores: it starts the stream at the newest

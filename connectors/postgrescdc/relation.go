@@ -50,7 +50,7 @@ type tablePlan struct {
 	described []types.Column
 
 	captured bool
-	// signals says that the table is the one of signals: its rows are obeyed, not emitted.
+	// signals says that the table is the one of signals: its rows are also obeyed.
 	signals bool
 	name    string
 	topic   string
@@ -119,7 +119,7 @@ func (p *planner) plan(r relation, known *catalogTable) (*tablePlan, error) {
 // null has come.
 func (p *planner) loosen(t *tablePlan, column int) (*tablePlan, error) {
 	next := &tablePlan{
-		relation: t.relation, schema: t.schema, table: t.table, captured: true, chunkKey: t.chunkKey, described: slices.Clone(t.described),
+		relation: t.relation, schema: t.schema, table: t.table, captured: true, signals: t.signals, chunkKey: t.chunkKey, described: slices.Clone(t.described),
 	}
 	next.described[column].NotNull = false
 	keys := make([]string, len(t.key))

@@ -31,7 +31,9 @@ type snapshotReader struct {
 	figures  *figures
 	// point is where the snapshot lies in the stream.
 	point lsn
-	ready chan struct{}
+	// request is nil unless a signal has asked for the snapshot.
+	request *blockingRequest
+	ready   chan struct{}
 
 	// jobs and planner are written by run before planned is closed, and then read only.
 	jobs    []*snapshotJob
@@ -187,10 +189,12 @@ func (r *snapshotReader) rewritten(ctx context.Context, conn *pgconn.PgConn, t c
 	changed, err := scalar(ctx, conn, fmt.Sprintf(`SELECT coalesce(bool_or(c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)), false) FROM pg_catalog.pg_class c
  WHERE c.oid = %d OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%d))`, t.id, t.id))
 	if err == nil && changed != "f" {
-		err = errors.New("it was rewritten or truncated after the snapshot was made, and would be read as empty; the snapshot is made anew")
+		err = errRewritten
 	}
 	return err
 }
+
+var errRewritten = errors.New("it was rewritten or truncated after the snapshot was made, and would be read as empty; the snapshot is made anew")
 
 // inOrder returns the tables in the order in which they are read: by the expressions of
 // table.include.list, then by name, unless their size counts.
@@ -270,8 +274,8 @@ func (s *settings) restriction(ctx context.Context, conn *pgconn.PgConn, t captu
 // have grown meanwhile.
 func (r *snapshotReader) parts(t capturedTable, major int) [][]string {
 	threads := r.s.Snapshot.Threads
-	_, custom := r.s.statement(t.name.schema, t.name.table)
-	if threads <= 1 || major < 14 || t.kind != 'r' || custom || r.s.Snapshot.WholeTables {
+	statement, _ := r.custom(t)
+	if threads <= 1 || major < 14 || t.kind != 'r' || statement != "" || r.s.Snapshot.WholeTables {
 		return [][]string{nil}
 	}
 	size := max(partPages, t.pages/int64(threads*max(1, r.s.Snapshot.ThreadParts))+1)
@@ -299,18 +303,7 @@ func (r *snapshotReader) copyStatement(t capturedTable, plan *tablePlan, conditi
 			columns[i] = quoteIdent(plan.described[i].Name)
 		}
 	}
-	from := "ONLY " + t.name.sql()
-	if t.kind == 'p' {
-		from = t.name.sql()
-	}
-	if custom, ok := r.s.statement(t.name.schema, t.name.table); ok {
-		from = "(" + strings.TrimRight(strings.TrimSpace(custom), ";") + ") custom"
-	}
-	sql := "COPY (SELECT " + strings.Join(columns, ", ") + " FROM " + from
-	if len(conditions) > 0 {
-		sql += " WHERE " + strings.Join(conditions, " AND ")
-	}
-	return sql + ") TO STDOUT"
+	return "COPY (SELECT " + strings.Join(columns, ", ") + " FROM " + r.from(t, conditions) + ") TO STDOUT"
 }
 
 // work gives the jobs to the connections in their order.

@@ -116,8 +116,11 @@ func (r *chunkReader) resolve(ctx context.Context, t incrementalTable) ([]increm
 	for _, c := range tables {
 		name := c.name.String()
 		if (re.MatchString(name) || name == t.Name) && !r.s.filter.signals(c.name.schema, c.name.table) {
-			out = append(out, incrementalTable{Name: name, Filter: t.Filter})
+			out = append(out, incrementalTable{Name: name, Filter: filterOf(t.Conditions, name, t.Filter)})
 		}
+	}
+	if len(out) == 0 {
+		r.log.Warn("a signal names a table that does not exist or is not captured", "table", t.Name, "nearest", nearestTable(t.Name, tables))
 	}
 	return out, nil
 }

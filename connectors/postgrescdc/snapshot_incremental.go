@@ -4,10 +4,7 @@ package postgrescdc
 
 import (
 	"encoding/json"
-	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 )
 
 // incremental is what is left of incremental snapshots. It is part of the place, and not
@@ -26,6 +23,8 @@ type incrementalTable struct {
 	Name    string `json:"name"`
 	Filter  string `json:"filter,omitempty"`
 	Pattern bool   `json:"pattern,omitempty"`
+	// Conditions are filters of single tables that a pattern means; Filter is for the others.
+	Conditions []signalCondition `json:"conditions,omitempty"`
 	// New says that the table is not in the publication before it is read.
 	New bool `json:"new,omitempty"`
 }
@@ -77,98 +76,40 @@ func (n *incremental) resolved(found []incrementalTable) *incremental {
 	return next
 }
 
-// signalData is the column data of a signal.
-type signalData struct {
-	Collections []string `json:"data-collections"`
-	Condition   string   `json:"additional-condition"`
-	Conditions  []struct {
-		Collection string `json:"data-collection"`
-		Filter     string `json:"filter"`
-	} `json:"additional-conditions"`
-	Message string `json:"message"`
-}
-
-// The types of signals.
-const (
-	signalExecute = "execute-snapshot"
-	signalStop    = "stop-snapshot"
-	signalPause   = "pause-snapshot"
-	signalResume  = "resume-snapshot"
-	signalLog     = "log"
-)
-
-// signal changes what is left of incremental snapshots as one signal says. A snapshot of
-// type blocking is read like an incremental one.
-func (n *incremental) signal(kind, data string) (next *incremental, message string, err error) {
-	d := signalData{}
-	if strings.TrimSpace(data) != "" {
-		if err := json.Unmarshal([]byte(data), &d); err != nil {
-			return n, "", fmt.Errorf("read data of signal %s: %w", kind, err)
-		}
-	}
-	switch kind {
-	case signalExecute:
-		next, err = n.execute(&d)
-		return next, "", err
-	case signalStop:
-		next, err = n.stop(&d)
-		return next, "", err
-	case signalPause, signalResume:
-		if n == nil {
-			return nil, "", nil
-		}
-		return &incremental{Tables: n.Tables, After: n.After, Paused: kind == signalPause}, "", nil
-	case signalLog:
-		return n, d.Message, nil
-	}
-	return n, "", fmt.Errorf("read signal: the type %q is not known; it is one of %s, %s, %s, %s, %s", kind, signalExecute, signalStop, signalPause, signalResume, signalLog)
-}
-
-func (n *incremental) execute(d *signalData) (*incremental, error) {
-	if len(d.Collections) == 0 {
-		return n, fmt.Errorf("read data of signal %s: data-collections is empty", signalExecute)
-	}
+// execute appends the tables that a signal names.
+func (n *incremental) execute(d *signalData) *incremental {
 	next := &incremental{}
 	if n != nil {
 		*next = incremental{Tables: slices.Clone(n.Tables), After: n.After, Paused: n.Paused}
 	}
 	for _, name := range d.Collections {
-		if _, err := compilePattern(name); err != nil {
-			return n, fmt.Errorf("read data of signal %s: %w", signalExecute, err)
-		}
-		filter := d.Condition
-		for _, c := range d.Conditions {
-			if strings.EqualFold(c.Collection, name) {
-				filter = c.Filter
-			}
-		}
-		next.Tables = append(next.Tables, incrementalTable{Name: name, Filter: filter, Pattern: true})
+		next.Tables = append(next.Tables, incrementalTable{Name: name, Filter: d.Condition, Conditions: d.Conditions, Pattern: true})
 	}
-	return next, nil
+	return next
+}
+
+// pause stops the reading for now, or goes on with it.
+func (n *incremental) pause(paused bool) *incremental {
+	if n == nil {
+		return nil
+	}
+	return &incremental{Tables: n.Tables, After: n.After, Paused: paused}
 }
 
 // stop takes tables out; no names mean all.
-func (n *incremental) stop(d *signalData) (*incremental, error) {
+func (n *incremental) stop(d *signalData) *incremental {
 	if n == nil || len(d.Collections) == 0 {
-		return nil, nil
-	}
-	var patterns []*regexp.Regexp
-	for _, name := range d.Collections {
-		re, err := compilePattern(name)
-		if err != nil {
-			return n, fmt.Errorf("read data of signal %s: %w", signalStop, err)
-		}
-		patterns = append(patterns, re)
+		return nil
 	}
 	stopped := func(t incrementalTable) bool {
-		return slices.Contains(d.Collections, t.Name) || slices.ContainsFunc(patterns, func(re *regexp.Regexp) bool { return re.MatchString(t.Name) })
+		return slices.ContainsFunc(d.Collections, func(c string) bool { return c == t.Name || meansTable(c, t.Name) })
 	}
 	next := &incremental{After: n.After, Paused: n.Paused, Tables: slices.DeleteFunc(slices.Clone(n.Tables), stopped)}
 	if len(next.Tables) == 0 {
-		return nil, nil
+		return nil
 	}
 	if stopped(n.Tables[0]) {
 		next.After = nil
 	}
-	return next, nil
+	return next
 }

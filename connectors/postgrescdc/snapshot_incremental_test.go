@@ -5,8 +5,11 @@ package postgrescdc
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/connectd/connectd/connect"
 )
 
 const signalDDL = "CREATE TABLE signals (id varchar(42) PRIMARY KEY, type varchar(32), data varchar(2048))"
@@ -41,6 +44,10 @@ func TestIncrementalSnapshot(t *testing.T) {
 	for i := range w.written {
 		got = append(got, line(&w.written[i]))
 	}
+	if !strings.HasPrefix(got[0], `srv.public.signals {"id":"1"} c null {"id":"1","type":"execute-snapshot",`) {
+		t.Errorf("the row of the signal is %s", got[0])
+	}
+	got = got[1:]
 	if got[0] != `srv.public.a {"id":100} c null {"id":100,"v":"new"} false` || got[1] != `srv.public.a {"id":1} r null {"id":1,"v":"a"} incremental` {
 		t.Errorf("the records begin with %s, %s", got[0], got[1])
 	}
@@ -52,7 +59,7 @@ func TestIncrementalSnapshot(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	source, _ := w.written[1].Value.Get("source")
+	source, _ := w.written[2].Value.Get("source")
 	for _, member := range []string{"txId", "lsn", "xmin"} {
 		if v, ok := source.Get(member); !ok || !v.IsNull() {
 			t.Errorf("source.%s is %s, want null", member, jsonText(v))
@@ -69,8 +76,8 @@ func TestIncrementalSnapshotWithFilter(t *testing.T) {
 	defer r.stop()
 	w.signal("1", signalExecute, `{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "v = ''v0''"}]}`)
 	r.incrementalDone(w.position())
-	if len(w.written) != 12 {
-		t.Errorf("%d records, want 12", len(w.written))
+	if n := len(w.written) - 1; n != 12 {
+		t.Errorf("%d records of the table, want 12", n)
 	}
 }
 
@@ -124,7 +131,15 @@ func TestSignals(t *testing.T) {
 		{"pause", `{"tables":[{"name":"public.x"}],"after":["1"]}`, signalPause, ``, `{"tables":[{"name":"public.x"}],"after":["1"],"paused":true}`, ""},
 		{"resume", `{"tables":[{"name":"public.x"}],"paused":true}`, signalResume, ``, `{"tables":[{"name":"public.x"}]}`, ""},
 		{"pause nothing", ``, signalPause, ``, ``, ""},
+		{"conditions of some tables", "", signalExecute, `{"data-collections":["public[.].*"],"additional-conditions":[{"data-collection":"public.a","filter":"x = 1"}]}`,
+			`{"tables":[{"name":"public[.].*","pattern":true,"conditions":[{"data-collection":"public.a","filter":"x = 1"}]}]}`, ""},
+		{"a snapshot of an unknown type", "", signalExecute, `{"data-collections":["public.a"],"type":"full"}`, ``, `read data of signal execute-snapshot: the type "full" of a snapshot is not known; it is incremental or blocking`},
+		{"a surrogate key", "", signalExecute, `{"data-collections":["public.a"],"surrogate-key":"x"}`, ``, `read data of signal execute-snapshot: surrogate-key is not available here: tables are read by their primary key`},
+		{"no expression", "", signalStop, `{"data-collections":["(a"]}`, ``, "read data of signal stop-snapshot: '(a' is not a valid regular expression: missing closing ): `(?i)^(?:(a)$`; look-around, back-references, possessive quantifiers and operations on classes are not available"},
+		{"long data", "", signalLog, `{"message":"` + strings.Repeat("x", signalBytes) + `"}`, ``, "read data of signal log: it has 65550 bytes, and may have 65536"},
 		{"unknown", ``, "dance", ``, ``, `read signal: the type "dance" is not known; it is one of execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log`},
+		{"nearly known", ``, "execute-snapshots", ``, ``, `read signal: the type "execute-snapshots" is not known; it is one of execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log; did you mean execute-snapshot?`},
+		{"of another connector", ``, "set-binlog-position", ``, ``, `read signal: the type "set-binlog-position" is not available here: there is no binary log; alter the connector's offset while it is stopped`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +150,8 @@ func TestSignals(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			next, _, err := n.signal(c.kind, c.data)
+			all, _, err := orders{incremental: n}.obey(connect.Signal{Type: c.kind, Data: c.data})
+			next := all.incremental
 			if (err != nil || c.err != "") && (err == nil || err.Error() != c.err) {
 				t.Fatalf("error %v, want %s", err, c.err)
 			}

@@ -113,7 +113,7 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 		r.figures.tablesAhead.Add(-1)
 	}
 	if lastOf || w.firstOf {
-		e.place.snapshot = e.place.snapshot.with(plan.name, r.point, lastOf)
+		r.mark(e, plan.name, lastOf)
 	}
 	if last {
 		r.complete(e)
@@ -126,8 +126,17 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 		rec.RawValue = e.b.Arena.Copy(w.held)
 		return
 	}
-	o := origin{snapshot: marker, micros: e.place.micros, txID: e.place.txID, lsn: r.point}
+	o := r.origin(e, marker)
 	e.fillAs(rec, plan, &o, opRead, connect.Null(), d.row, d.key)
+}
+
+// origin is what the source block says of a row.
+func (r *snapshotReader) origin(e *emitter, marker connect.Value) origin {
+	o := origin{snapshot: marker, micros: e.place.micros, txID: e.place.txID, lsn: r.point}
+	if r.request != nil {
+		o.micros, o.lastCommit = e.now().UnixMicro(), e.place.lastCommit
+	}
+	return o
 }
 
 // decode decodes the row that is held back. The form of a table is newer than its rows in
@@ -151,6 +160,10 @@ func (r *snapshotReader) decode(e *emitter, plan *tablePlan) (*tablePlan, decode
 // complete makes the place one behind the snapshot. Tables that were read at an earlier
 // point, before a restart, keep that as long as the stream has not passed the newest.
 func (r *snapshotReader) complete(e *emitter) {
+	if r.request != nil {
+		e.place.blocking = e.place.blocking.finished()
+		return
+	}
 	done := &snapshotProgress{completed: true}
 	if e.place.snapshot.horizon() > e.place.end {
 		done.tables = e.place.snapshot.tables

@@ -40,6 +40,7 @@ type task struct {
 	chunkAsked chan *chunkWindow
 	chunkReady chan struct{}
 	chunkPause time.Time
+	blocking   blockingLine
 	// snapshotAgain is when a snapshot that broke off goes on.
 	snapshotAgain time.Time
 	// catalogPauses grow while the catalog cannot be asked.
@@ -183,7 +184,12 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	if t.lookEvery == 0 {
 		t.lookEvery = lookForTables
 	}
-	t.wg.Add(2)
+	t.blocking = blockingLine{asked: make(chan *blockingRun, 1), ready: make(chan struct{}, 1)}
+	t.wg.Add(3)
+	go func() {
+		defer t.wg.Done()
+		t.blocking.read(running)
+	}()
 	go func() {
 		defer t.wg.Done()
 		t.readChunks(running)

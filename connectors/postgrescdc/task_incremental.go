@@ -22,28 +22,31 @@ const (
 )
 
 // signal obeys a row of the table of signals: id, type, data.
-func (e *emitter) signal(what change, ev *rowEvent) error {
+func (e *emitter) signal(what change, ev *rowEvent) {
 	if what != changeInsert || !e.s.Signals.Source || e.tx.ordinal <= e.tx.done {
-		return nil
+		return
 	}
 	if len(ev.after) < 3 {
 		e.log.Warn("a signal is left out: the table of signals must have the columns id, type and data")
-		return nil
+		return
 	}
-	id, kind, data := string(ev.after[0].Data), string(ev.after[1].Data), string(ev.after[2].Data)
-	next, message, err := e.place.incremental.signal(kind, data)
+	e.obey("source", connect.Signal{ID: string(ev.after[0].Data), Type: string(ev.after[1].Data), Data: string(ev.after[2].Data)})
+}
+
+// obey does what a signal says, or logs why not.
+func (e *emitter) obey(channel string, s connect.Signal) {
+	next, message, err := e.place.obey(s)
 	if err != nil {
-		e.log.Warn("a signal is left out", "id", id, "error", err)
-		return nil
+		e.log.Warn("a signal is left out", "id", s.ID, "channel", channel, "error", err)
+		return
 	}
 	if message != "" {
-		e.log.Info(message, "signal", id)
-		return nil
+		e.log.Info(message, "signal", s.ID)
+		return
 	}
-	e.log.Info("a signal has come", "id", id, "type", kind, "data", data)
-	e.place.incremental = next
+	e.log.Info("a signal has come", "id", s.ID, "channel", channel, "type", s.Type, "data", s.Data)
+	e.place.orders = next
 	e.tx.stretch = -1 // places from here on have what is left
-	return nil
 }
 
 // advance does the next step of an incremental snapshot between two transactions: it asks

@@ -43,7 +43,7 @@ func (t *task) fill(ctx context.Context, b *connect.Batch) error {
 		t.snapshot = nil
 	}
 	for !b.Full() && ctx.Err() == nil {
-		if t.advance(b, nil) {
+		if t.between(ctx, b, nil) {
 			return nil
 		}
 		if t.chunk == nil {
@@ -70,7 +70,7 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 	e := t.emitter
 	for t.next < len(t.chunk.items) {
 		it := &t.chunk.items[t.next]
-		if e.window != nil && t.advance(b, it) {
+		if (e.window != nil || t.blocking.run != nil) && t.between(ctx, b, it) {
 			return true, nil
 		}
 		t.next++
@@ -182,6 +182,7 @@ func (t *task) wait(ctx context.Context) error {
 	if t.emitter.window != nil || t.emitter.place.incremental.active() {
 		until = min(until, chunkTick)
 	}
+	until = t.blocking.waits(t.emitter.place.blocking, t.now(), until)
 	timer := time.NewTimer(max(until, time.Millisecond))
 	defer timer.Stop()
 	var rows <-chan struct{}
@@ -191,6 +192,8 @@ func (t *task) wait(ctx context.Context) error {
 	select {
 	case <-t.queue.ready:
 	case <-t.chunkReady:
+	case <-t.blocking.ready:
+	case <-t.blocking.rows():
 	case <-rows:
 	case <-timer.C:
 	case <-ctx.Done():

@@ -78,7 +78,7 @@ func (t *task) promised(n *incremental) bool {
 		return true
 	}
 	c := t.committed.Load()
-	return c != nil && slices.Contains(c.Tables, n.Tables[0])
+	return c != nil && slices.ContainsFunc(c.Tables, func(o incrementalTable) bool { return o.New && o.Name == n.Tables[0].Name })
 }
 
 // guard applies guardrail.collections.max.

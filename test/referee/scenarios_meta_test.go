@@ -71,6 +71,9 @@ CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'row ' || i
 		{name: "incremental snapshot of a composite key", before: rows + `INSERT INTO u SELECT i, 'k' || i % 3 FROM generate_series(10, 40) i;`, during: send("execute-snapshot", `{"data-collections": ["public.u"]}`) + `; \count u 34`, config: config()},
 		{name: "incremental snapshot with deletes of watermarks", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "incremental"}`) + `; \count t 25`, config: config("incremental.snapshot.watermarking.strategy", "insert_delete")},
 		{name: "incremental snapshot behind an initial one", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "incremental"}`) + `; \count t 50`, config: config("snapshot.mode", "initial")},
+		{name: "blocking snapshot", before: rows, during: `UPDATE t SET v = 'before' WHERE id = 1; ` + send("execute-snapshot", `{"data-collections": ["public.t", "public.u"], "type": "BLOCKING"}`) + `; \count t 26; \count u 3; UPDATE t SET v = 'after' WHERE id = 25`, config: config()},
+		{name: "blocking snapshot by a pattern", before: rows, during: send("execute-snapshot", `{"data-collections": ["public[.](t|u)"], "type": "blocking"}`) + `; \count t 25; \count u 3`, config: config()},
+		{name: "blocking snapshot by a statement", before: rows, during: send("execute-snapshot", `{"data-collections": ["public.t"], "type": "blocking", "additional-conditions": [{"data-collection": "public.t", "filter": "SELECT * FROM public.t WHERE id > 12 ORDER BY id"}]}`) + `; \count t 13; DELETE FROM t WHERE id = 3`, config: config()},
 		{name: "incremental snapshot of an empty table", before: rows + `DELETE FROM u;`, during: send("execute-snapshot", `{"data-collections": ["public.u", "public.t"], "type": "incremental"}`) + `; \count t 25`, config: config()},
 	})
 }
