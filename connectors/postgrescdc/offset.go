@@ -107,7 +107,10 @@ type place struct {
 // It is not changed after it was made.
 type snapshotProgress struct {
 	completed bool
-	tables    map[string]tableMark
+	// foreign says that Debezium has begun it at the point where the stream begins, and
+	// that it is not known which tables it has read.
+	foreign bool
+	tables  map[string]tableMark
 }
 
 // tableMark is how far one table is. at is the consistent point at which it was first
@@ -131,6 +134,9 @@ func (p *snapshotProgress) with(table string, at lsn, done bool) *snapshotProgre
 	next.tables[table] = tableMark{at, done}
 	return next
 }
+
+// finished reports whether a table has been read to its end.
+func (p *snapshotProgress) finished(table string) bool { return p != nil && p.tables[table].done }
 
 // horizon is the newest of the consistent points: from there on no table needs its own.
 func (p *snapshotProgress) horizon() lsn {
@@ -380,6 +386,9 @@ func (p *place) readOrders(o *offsetMembers) {
 // equality in the transaction txID.
 func (p *place) takeOver() {
 	p.end = p.lsn
+	if p.snapshot != nil && !p.snapshot.completed {
+		p.snapshot.foreign = true
+	}
 	if p.snapshot != nil || p.change == changeCommit || p.change == changeNone {
 		return
 	}

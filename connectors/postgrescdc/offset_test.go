@@ -48,7 +48,7 @@ func TestOffsetOfDebezium(t *testing.T) {
 		{"older releases count no events", `{"lsn_proc":9,"messageType":"UPDATE","lsn_commit":5,"lsn":9,"txId":4,"ts_usec":1}`,
 			place{end: 5, lsn: 9, lastCommit: 5, events: 1, txID: 4, micros: 1, change: changeUpdate, foreign: true}},
 		{"in a snapshot", `{"snapshot":"INITIAL","snapshot_completed":false,"lsn":9,"txId":4,"ts_usec":1}`,
-			place{end: 9, lsn: 9, txID: 4, micros: 1, snapshot: &snapshotProgress{}}},
+			place{end: 9, lsn: 9, txID: 4, micros: 1, snapshot: &snapshotProgress{foreign: true}}},
 		{"behind a snapshot of an older release", `{"snapshot":true,"last_snapshot_record":true,"lsn":9}`,
 			place{end: 9, lsn: 9, snapshot: &snapshotProgress{completed: true}}},
 	} {

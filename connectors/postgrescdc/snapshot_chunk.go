@@ -37,6 +37,8 @@ type chunkWindow struct {
 	got  *chunkRows
 	next int // the row to be written
 	n    int // rows that were left out
+	// finished says that the place is behind the chunk.
+	finished bool
 }
 
 // chunkRows is what was read.
@@ -349,7 +351,7 @@ func (e *emitter) writeChunk(w *chunkWindow) bool {
 			continue
 		}
 		if w.next == len(c.keys)-1 {
-			e.place.incremental = w.left.read(c.last, c.end)
+			w.finish(&e.place)
 		}
 		rows.split()
 		d := decoded{}
@@ -365,6 +367,15 @@ func (e *emitter) writeChunk(w *chunkWindow) bool {
 		o := origin{snapshot: snapshotIncremental, micros: e.now().UnixMicro(), lastCommit: e.place.lastCommit}
 		e.fillAs(rec, c.plan, &o, opRead, connect.Null(), d.row, d.key)
 	}
-	e.place.incremental = w.left.read(c.last, c.end)
+	w.finish(&e.place)
 	return true
+}
+
+// finish makes the place one behind the chunk, once.
+func (w *chunkWindow) finish(p *place) {
+	if w.finished {
+		return
+	}
+	w.finished = true
+	p.chunkRead(w.left, w.got.last, len(w.got.keys), w.got.end)
 }

@@ -13,8 +13,10 @@ type incremental struct {
 	Tables []incrementalTable `json:"tables"`
 	// After is the key of the last row of the first table that is done, as text in the
 	// order of the key; nil if there is none.
-	After  []string `json:"after,omitempty"`
-	Paused bool     `json:"paused,omitempty"`
+	After []string `json:"after,omitempty"`
+	// Rows is how many rows of the first table are done.
+	Rows   int64 `json:"rows,omitempty"`
+	Paused bool  `json:"paused,omitempty"`
 }
 
 // incrementalTable is one table to be read, or, until it was looked up, a pattern that
@@ -27,6 +29,9 @@ type incrementalTable struct {
 	Conditions []signalCondition `json:"conditions,omitempty"`
 	// New says that the table is not in the publication before it is read.
 	New bool `json:"new,omitempty"`
+	// Begun says that it belongs to the snapshot that broke off: this is not complete
+	// before the table is read, and no signal ends that.
+	Begun bool `json:"begun,omitempty"`
 }
 
 // text is the member of the offset.
@@ -49,14 +54,14 @@ func parseIncremental(text string) (*incremental, error) {
 // active reports whether there is something to read now.
 func (n *incremental) active() bool { return n != nil && !n.Paused }
 
-// read returns what is left when rows up to a key have been read; end says that they
-// were the last of their table.
-func (n *incremental) read(last []string, end bool) *incremental {
-	next := &incremental{Tables: n.Tables, After: last, Paused: n.Paused}
+// read returns what is left when that many rows, up to a key, have been read; end says
+// that they were the last of their table.
+func (n *incremental) read(last []string, rows int, end bool) *incremental {
+	next := &incremental{Tables: n.Tables, After: last, Rows: n.Rows + int64(rows), Paused: n.Paused}
 	if !end {
 		return next
 	}
-	if next.Tables, next.After = n.Tables[1:], nil; len(next.Tables) == 0 {
+	if next.Tables, next.After, next.Rows = n.Tables[1:], nil, 0; len(next.Tables) == 0 {
 		return nil
 	}
 	return next
@@ -66,7 +71,7 @@ func (n *incremental) read(last []string, end bool) *incremental {
 func (n *incremental) resolved(found []incrementalTable) *incremental {
 	next := &incremental{Paused: n.Paused}
 	for _, t := range append(slices.Clone(found), n.Tables[1:]...) {
-		if !slices.ContainsFunc(next.Tables, func(o incrementalTable) bool { return o.Name == t.Name && !o.Pattern }) {
+		if !slices.ContainsFunc(next.Tables, func(o incrementalTable) bool { return o.Name == t.Name && !o.Pattern && o.Begun == t.Begun }) {
 			next.Tables = append(next.Tables, t)
 		}
 	}
@@ -80,7 +85,8 @@ func (n *incremental) resolved(found []incrementalTable) *incremental {
 func (n *incremental) execute(d *signalData) *incremental {
 	next := &incremental{}
 	if n != nil {
-		*next = incremental{Tables: slices.Clone(n.Tables), After: n.After, Paused: n.Paused}
+		*next = *n
+		next.Tables = slices.Clone(n.Tables)
 	}
 	for _, name := range d.Collections {
 		next.Tables = append(next.Tables, incrementalTable{Name: name, Filter: d.Condition, Conditions: d.Conditions, Pattern: true})
@@ -93,23 +99,24 @@ func (n *incremental) pause(paused bool) *incremental {
 	if n == nil {
 		return nil
 	}
-	return &incremental{Tables: n.Tables, After: n.After, Paused: paused}
+	return &incremental{Tables: n.Tables, After: n.After, Rows: n.Rows, Paused: paused}
 }
 
-// stop takes tables out; no names mean all.
+// stop takes tables out; no names mean all. Those of the snapshot that broke off stay.
 func (n *incremental) stop(d *signalData) *incremental {
-	if n == nil || len(d.Collections) == 0 {
+	if n == nil {
 		return nil
 	}
 	stopped := func(t incrementalTable) bool {
-		return slices.ContainsFunc(d.Collections, func(c string) bool { return c == t.Name || meansTable(c, t.Name) })
+		meant := len(d.Collections) == 0 || slices.ContainsFunc(d.Collections, func(c string) bool { return c == t.Name || meansTable(c, t.Name) })
+		return meant && !t.Begun
 	}
-	next := &incremental{After: n.After, Paused: n.Paused, Tables: slices.DeleteFunc(slices.Clone(n.Tables), stopped)}
+	next := &incremental{After: n.After, Rows: n.Rows, Paused: n.Paused, Tables: slices.DeleteFunc(slices.Clone(n.Tables), stopped)}
 	if len(next.Tables) == 0 {
 		return nil
 	}
 	if stopped(n.Tables[0]) {
-		next.After = nil
+		next.After, next.Rows = nil, 0
 	}
 	return next
 }

@@ -127,6 +127,8 @@ func TestSignals(t *testing.T) {
 		{"no tables", "", signalExecute, `{}`, ``, "read data of signal execute-snapshot: data-collections is empty"},
 		{"no JSON", "", signalExecute, `x`, ``, "read data of signal execute-snapshot: invalid character 'x' looking for beginning of value"},
 		{"stop all", `{"tables":[{"name":"public.x"}]}`, signalStop, ``, ``, ""},
+		{"stop all but those of the snapshot", `{"tables":[{"name":"public.x","begun":true},{"name":"public.y"}],"after":["1"],"rows":3}`, signalStop, ``, `{"tables":[{"name":"public.x","begun":true}],"after":["1"],"rows":3}`, ""},
+		{"stop one of the snapshot", `{"tables":[{"name":"public.x","begun":true}]}`, signalStop, `{"data-collections":["public.x"]}`, `{"tables":[{"name":"public.x","begun":true}]}`, ""},
 		{"stop one", `{"tables":[{"name":"public.x"},{"name":"public.y"}],"after":["1"]}`, signalStop, `{"data-collections":["public.x"]}`, `{"tables":[{"name":"public.y"}]}`, ""},
 		{"pause", `{"tables":[{"name":"public.x"}],"after":["1"]}`, signalPause, ``, `{"tables":[{"name":"public.x"}],"after":["1"],"paused":true}`, ""},
 		{"resume", `{"tables":[{"name":"public.x"}],"paused":true}`, signalResume, ``, `{"tables":[{"name":"public.x"}]}`, ""},

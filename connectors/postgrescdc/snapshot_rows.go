@@ -99,7 +99,7 @@ func (r *snapshotReader) emit(e *emitter, last, lastOf bool) {
 	marker := snapshotYes
 	// As in the original, first belongs to the first table, even if that is empty.
 	switch {
-	case last:
+	case last && (r.request != nil || !e.place.incremental.begun()):
 		marker = snapshotLast
 	case w.first && plan == r.jobs[0].plan:
 		marker = snapshotFirst
@@ -157,18 +157,14 @@ func (r *snapshotReader) decode(e *emitter, plan *tablePlan) (*tablePlan, decode
 	return fits, e.decode(fits, w.tuple, nil)
 }
 
-// complete makes the place one behind the snapshot. Tables that were read at an earlier
-// point, before a restart, keep that as long as the stream has not passed the newest.
+// complete makes the place one behind the snapshot, unless tables of it are still read in
+// chunks.
 func (r *snapshotReader) complete(e *emitter) {
 	if r.request != nil {
 		e.place.blocking = e.place.blocking.finished()
 		return
 	}
-	done := &snapshotProgress{completed: true}
-	if e.place.snapshot.horizon() > e.place.end {
-		done.tables = e.place.snapshot.tables
-	}
-	e.place.snapshot = done
+	e.place.completeSnapshot()
 }
 
 // finish ends a snapshot; if its last row is not in this batch, a position says so.
@@ -178,7 +174,9 @@ func (r *snapshotReader) finish(e *emitter, b *connect.Batch) {
 		b.Progress = append(b.Progress, e.position())
 	}
 	r.rows.held = nil
-	r.log.Info("the snapshot is complete", "lsn", r.point.String())
+	if r.request != nil || e.place.snapshot.completed {
+		r.log.Info("the snapshot is complete", "lsn", r.point.String())
+	}
 }
 
 // split takes the row apart: columns are separated by tabs, and \N is null.

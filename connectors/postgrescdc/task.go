@@ -172,9 +172,7 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	}
 	t.stream.next, t.stream.check = start.place.end, t.checkSession(start.place)
 	t.stream.acknowledge(start.place.end)
-	if start.snapshot != nil {
-		t.snapshot = start.snapshot
-	}
+	t.snapshot = start.snapshot
 	// The reader lives until Stop, not until the end of Start.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	t.cancel = cancel

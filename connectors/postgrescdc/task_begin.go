@@ -42,7 +42,7 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 	}
 	if stored == nil {
 		if t.wantsData(false) {
-			return t.beginSnapshot(ctx, repl, srv, tables, nil)
+			return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 		}
 		return t.beginStream(ctx, repl, srv)
 	}
@@ -51,16 +51,17 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 			return nil, err
 		}
 		t.log.Warn("the stream cannot go on from the stored offset; the tables are read again", "reason", err)
-		return t.beginSnapshot(ctx, repl, srv, tables, nil)
+		return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 	}
 	stored.system, stored.timeline = srv.system, srv.timeline
 	unfinished := stored.snapshot != nil && !stored.snapshot.completed
 	switch {
-	case unfinished && t.s.Snapshot.Mode != snapshotNoData:
-		return t.beginSnapshot(ctx, repl, srv, tables, stored)
+	case unfinished && t.wantsData(false):
+		return t.beginUnfinished(ctx, repl, srv, tables, stored)
 	case t.s.Snapshot.Mode == snapshotAlways:
-		return t.beginSnapshot(ctx, repl, srv, tables, nil)
+		return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 	}
+	stored.incremental = stored.incremental.goOn(nil)
 	return &beginning{place: *stored}, nil
 }
 
@@ -121,9 +122,8 @@ func (t *task) beginStream(ctx context.Context, repl *pgconn.PgConn, srv server)
 // beginSnapshot exports a snapshot and starts the stream at it. If the slot is there
 // already, a temporary one gives the snapshot: its consistent point lies behind that of
 // the slot, and the stream begins at it. unfinished is the place of a snapshot that was
-// interrupted: tables that it has finished are not read again, and the stream begins at
-// its point.
-func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv server, tables []capturedTable, unfinished *place) (*beginning, error) {
+// interrupted: then the stream begins there.
+func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv server, wanted []capturedTable, unfinished *place) (*beginning, error) {
 	if !sleep(ctx, t.s.Snapshot.Delay) {
 		return nil, ctx.Err()
 	}
@@ -139,15 +139,13 @@ func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv serve
 	if err != nil {
 		return nil, err
 	}
-	p := place{end: made.point, system: srv.system, timeline: srv.timeline, snapshot: &snapshotProgress{}}
+	p := place{end: made.point, lsn: made.point, system: srv.system, timeline: srv.timeline, snapshot: &snapshotProgress{}}
 	if unfinished != nil {
-		p.end, p.snapshot = unfinished.end, unfinished.snapshot
+		p = *unfinished
 	}
-	p.lsn = p.end
 	if p.micros, p.txID, err = t.instant(ctx); err != nil {
 		return nil, err
 	}
-	wanted := t.toRead(tables, p.snapshot)
 	t.figures.beginSnapshot(wanted, t.now())
 	reader := newSnapshotReader(t.s, t.log, t.emitter.schemas, made, wanted, &t.figures)
 	return &beginning{place: p, snapshot: reader, exported: made.snapshot}, nil
@@ -246,7 +244,7 @@ func (t *task) instant(ctx context.Context) (micros, txID int64, err error) {
 // roots only, and rows of partitions are read there.
 func (t *task) toRead(tables []capturedTable, progress *snapshotProgress) []capturedTable {
 	return slices.DeleteFunc(slices.Clone(tables), func(c capturedTable) bool {
-		return progress.tables[c.name.String()].done || !t.s.filter.snapshot(c.name.schema, c.name.table) || t.s.Publication.ViaRoot && c.leaf ||
+		return progress.finished(c.name.String()) || !t.s.filter.snapshot(c.name.schema, c.name.table) || t.s.Publication.ViaRoot && c.leaf ||
 			t.s.filter.signals(c.name.schema, c.name.table)
 	})
 }

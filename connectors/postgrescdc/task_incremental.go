@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -132,9 +133,13 @@ func (t *task) usable(w *chunkWindow) bool {
 		t.log.Warn("a part of an incremental snapshot cannot be read; it is tried again", "error", c.err)
 		t.chunkPause = t.now().Add(chunkRetry)
 		return false
+	case c.err != nil && w.left.Tables[0].Begun:
+		t.queue.fail(fmt.Errorf("go on with the snapshot: %w; a restart reads the table from its beginning", c.err))
+		t.chunkPause = t.now().Add(chunkRetry)
+		return false
 	case c.err != nil:
 		t.log.Error("a table of an incremental snapshot is left out", "table", w.left.Tables[0].Name, "error", c.err)
-		t.leave(w, w.left.read(nil, true))
+		t.leave(w, w.left.read(nil, 0, true))
 		return false
 	case c.resolved != nil:
 		t.leave(w, w.left.resolved(c.resolved))
