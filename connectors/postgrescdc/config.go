@@ -62,7 +62,7 @@ type slotSettings struct {
 	DropOnStop     bool
 	Failover       bool
 	Params         []pluginOption
-	MaxRetries     int // while another connection has the slot
+	MaxRetries     int // has no effect: a slot in use is waited for
 	RetryDelay     time.Duration
 	LostPolicy     string // fail, resnapshot
 	StatusInterval time.Duration

@@ -81,9 +81,11 @@ func (e *emitter) use(b *connect.Batch) {
 	e.tx.stretch = -1
 }
 
-// restart forgets a transaction that was under way: it comes again.
-func (e *emitter) restart() {
+// restart forgets a transaction that was under way: it comes again. From here on places
+// are on the timeline.
+func (e *emitter) restart(timeline int64) {
 	e.tx = transaction{stretch: -1}
+	e.place.timeline = timeline
 }
 
 // keepalive takes note that the server has sent everything before an LSN. A transaction

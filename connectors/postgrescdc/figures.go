@@ -22,6 +22,11 @@ type figures struct {
 	commit atomic.Int64
 	// spooled are the bytes of transactions in progress.
 	spooled atomic.Int64
+	// slot is the newest look at the slot, nil before the first.
+	slot atomic.Pointer[slotLook]
+	// waiting is since when the task has waited for a slot that another connection has, in
+	// microseconds since 1970; 0 if it does not.
+	waiting atomic.Int64
 
 	// began is when the snapshot began, in microseconds since 1970; 0 for none.
 	began               atomic.Int64
@@ -40,14 +45,36 @@ func (t *task) Figures() []connect.Figure {
 	if t.s.Slot.Streaming != streamingOff {
 		out = append(out, connect.Figure{Name: "spool_bytes", Help: "Bytes of transactions in progress that are kept until they commit.", Value: float64(f.spooled.Load())})
 	}
-	if end := f.end.Load(); end > 0 {
+	look := f.slot.Load()
+	if end := f.logEnd(look); end > 0 {
 		acknowledged := t.stream.acknowledged.Load()
 		out = append(out, connect.Figure{Name: "slot_lag_bytes", Help: "Bytes of WAL that the server has written and that are not acknowledged yet.", Value: float64(end - min(end, acknowledged))})
 	}
 	if at := f.commit.Load(); at > 0 {
 		out = append(out, connect.Figure{Name: "last_event_seconds", Help: "Time of the newest transaction that was read, in seconds since the epoch.", Value: float64(at) / 1e6})
 	}
-	return append(out, f.snapshot(time.Now())...)
+	if look != nil {
+		out = append(out, look.shown()...)
+	}
+	now := time.Now()
+	return append(append(out, f.waited(now)), f.snapshot(now)...)
+}
+
+// logEnd is the end of the server's log, by the stream or by the newest look at the slot.
+func (f *figures) logEnd(look *slotLook) uint64 {
+	end := f.end.Load()
+	if look != nil && look.slot != nil {
+		end = max(end, uint64(look.slot.End))
+	}
+	return end
+}
+
+func (f *figures) waited(now time.Time) connect.Figure {
+	out := connect.Figure{Name: "slot_waiting_seconds", Help: "How long the task has waited for a replication slot that another connection has; 0 if it does not wait."}
+	if since := f.waiting.Load(); since > 0 {
+		out.Value = max(now.Sub(time.UnixMicro(since)).Seconds(), 1e-3)
+	}
+	return out
 }
 
 // snapshot is how far a snapshot is; nothing if there is none.

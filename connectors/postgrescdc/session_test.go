@@ -99,7 +99,9 @@ func TestNoSessionIsLeft(t *testing.T) {
 			}
 			r.cancel = func() {}
 			r.stop()
-			w.eventually("no slot is left", func() bool { return w.scalar("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()") == "0" })
+			w.eventually("no slot is left", func() bool {
+				return w.scalar("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()") == "0"
+			})
 		}},
 		{"a stop while chunks are read", wideRows + "; CREATE TABLE signals (id text, type text, data text)", map[string]string{
 			"snapshot.mode": "no_data", "signal.data.collection": "public.signals", "incremental.snapshot.chunk.size": "50",

@@ -44,6 +44,15 @@ type slotState struct {
 	Status       string  `json:"wal_status"`
 	Invalidation string  `json:"invalidation_reason"`
 	Failover     bool    `json:"failover"`
+	// Safe is how much the server may still write until the slot can be lost; nil where
+	// nothing limits that.
+	Safe *int64 `json:"safe_wal_size"`
+
+	// End is the end of the server's log.
+	End slotLSN `json:"-"`
+	// Application and Client are of the connection that has the slot.
+	Application string `json:"-"`
+	Client      string `json:"-"`
 }
 
 // slotLSN reads an LSN of JSON; null is zero.
@@ -67,7 +76,7 @@ func (s *slotState) lost() bool { return s.Status == "lost" || s.Invalidation !=
 
 // findSlot returns nil if there is no slot of that name.
 func findSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*slotState, error) {
-	rows, err := rowsOf(ctx, conn, "SELECT to_json(s) FROM pg_catalog.pg_replication_slots s WHERE slot_name = "+quoteLiteral(name))
+	rows, err := rowsOf(ctx, conn, slotSQL+quoteLiteral(name))
 	if err != nil || len(rows) == 0 {
 		return nil, wrap("look up replication slot", err)
 	}
@@ -75,7 +84,7 @@ func findSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*slotState
 	if err := json.Unmarshal(rows[0][0], s); err != nil {
 		return nil, fmt.Errorf("look up replication slot: %w", err)
 	}
-	return s, nil
+	return s, wrap("look up replication slot", s.fill(rows[0]))
 }
 
 func wrap(what string, err error) error {
@@ -101,7 +110,8 @@ func isGap(err error) bool {
 }
 
 // fits checks that a place can be gone on from: this is the server and the slot that
-// it was stored for, and the slot has not moved beyond it.
+// it was stored for, and the slot has not moved beyond it. The place is then on the
+// server's timeline.
 func (s *settings) fits(ctx context.Context, conn *pgconn.PgConn, p *place) error {
 	srv, err := identify(ctx, conn)
 	if err != nil {
@@ -122,7 +132,15 @@ func (s *settings) fits(ctx context.Context, conn *pgconn.PgConn, p *place) erro
 	if err != nil {
 		return err
 	}
-	return s.slotFits(slot, p.end)
+	if slot == nil && p.timeline != 0 && p.timeline != srv.timeline {
+		return gap("check offset: the server is on timeline %d, and the offset was stored on timeline %d: a standby was promoted, or the server was restored, and the replication slot %q did not come with it; from version 17 on slot.failover=true keeps it",
+			srv.timeline, p.timeline, s.Slot.Name)
+	}
+	if err := s.slotFits(slot, p.end); err != nil {
+		return err
+	}
+	p.system, p.timeline = srv.system, srv.timeline
+	return nil
 }
 
 func (s *settings) slotFits(slot *slotState, start lsn) error {

@@ -66,6 +66,9 @@ type stream struct {
 	inProgress *inProgress
 	// toldStreaming says that the log has what the server cannot do.
 	toldStreaming bool
+	wait      slotWait
+	// timeline is that of the session's server.
+	timeline int64
 }
 
 // acknowledge raises the position that is reported as flushed.
@@ -110,7 +113,12 @@ func (st *stream) run(ctx context.Context) {
 			return
 		}
 		pause := p.next()
-		st.log.Warn("the replication connection ended; it is opened again", "error", err, "pause", pause)
+		var busy *busyError
+		if errors.As(err, &busy) {
+			st.wait.waits(st.log, st.figures, busy, pause, time.Now())
+		} else {
+			st.log.Warn("the replication connection ended; it is opened again", "error", err, "pause", pause)
+		}
 		if !sleep(ctx, pause) {
 			return
 		}
@@ -136,7 +144,7 @@ func (st *stream) session(ctx context.Context) error {
 		}
 	}
 	c := st.queue.fresh()
-	c.add(itemRestart, st.next, nil)
+	c.add(itemRestart, st.next, binary.BigEndian.AppendUint64(nil, uint64(st.timeline)))
 	st.queue.put(c)
 
 	conn := st.conn.Conn()
@@ -163,12 +171,15 @@ func (st *stream) dial(ctx context.Context) error {
 	return nil
 }
 
-// begin starts the stream; a slot that another connection still holds is waited for.
+// begin starts the stream.
 func (st *stream) begin(ctx context.Context) error {
 	o := pglogrepl.StartReplicationOptions{Mode: pglogrepl.LogicalReplication, PluginArgs: st.options()}
 	err := pglogrepl.StartReplication(ctx, st.conn, st.s.Slot.Name, st.next, o)
 	if err != nil {
-		return fmt.Errorf("start replication at %s: %w", st.next, err)
+		return fmt.Errorf("start replication at %s: %w", st.next, st.s.busy(ctx, st.conn, err))
+	}
+	if waited := st.wait.over(st.figures); waited > 0 {
+		st.log.Info("the replication slot has become free; the task goes on", "waited", waited.Round(time.Millisecond))
 	}
 	return st.report()
 }

@@ -13,7 +13,7 @@ const (
 	// itemKeepalive says that the server has sent everything before its LSN.
 	itemKeepalive
 	// itemRestart says that the connection is a new one: a transaction that was
-	// under way comes again from its beginning.
+	// under way comes again from its beginning. Its data is the server's timeline.
 	itemRestart
 )
 

@@ -61,6 +61,8 @@ type task struct {
 	// lookedAt is when new tables were last looked for, and lookEvery how often they are.
 	lookedAt  time.Time
 	lookEvery time.Duration
+	// watchEvery is how often the slot is looked at; 0 for the usual.
+	watchEvery time.Duration
 }
 
 // Start checks that the server has what the committed offset needs, and begins to read
@@ -183,19 +185,20 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 		t.lookEvery = lookForTables
 	}
 	t.blocking = blockingLine{asked: make(chan *blockingRun, 1), ready: make(chan struct{}, 1)}
-	t.wg.Add(3)
-	go func() {
-		defer t.wg.Done()
-		t.blocking.read(running)
-	}()
-	go func() {
-		defer t.wg.Done()
-		t.readChunks(running)
-	}()
-	go func() {
-		defer t.wg.Done()
-		t.read(running, repl, start)
-	}()
+	t.wg.Go(func() { t.blocking.read(running) })
+	t.wg.Go(func() { t.watch(running) })
+	t.wg.Go(func() { t.readChunks(running) })
+	t.wg.Go(func() { t.read(running, repl, start) })
+}
+
+// watch is the goroutine that looks at the slot.
+func (t *task) watch(ctx context.Context) {
+	every := t.watchEvery
+	if every == 0 {
+		every = watchEvery
+	}
+	w := slotWatch{s: t.s, log: t.log, figures: &t.figures, every: every}
+	w.run(ctx)
 }
 
 // read is the goroutine of the reader.
@@ -231,7 +234,14 @@ func (t *task) checkSession(first place) func(ctx context.Context, conn *pgconn.
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
 		p := first
 		p.end = max(p.end, t.stream.next)
-		return t.s.fits(ctx, conn, &p)
+		if err := t.s.fits(ctx, conn, &p); err != nil {
+			return err
+		}
+		if first.timeline != 0 && first.timeline != p.timeline {
+			t.log.Warn("the server was promoted or restored: it is on another timeline, which has everything up to the position", "was", first.timeline, "is", p.timeline, "position", p.end.String())
+		}
+		first.timeline, t.stream.timeline = p.timeline, p.timeline
+		return nil
 	}
 }
 

@@ -4,6 +4,7 @@ package postgrescdc
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -78,7 +79,7 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 		case itemKeepalive:
 			e.keepalive(it.at)
 		case itemRestart:
-			e.restart()
+			e.restart(int64(binary.BigEndian.Uint64(t.chunk.bytes(it))))
 		default:
 			data := t.chunk.bytes(it)
 			if err := t.decoder.message(ctx, it.at, data); err != nil {
