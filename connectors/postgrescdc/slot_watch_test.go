@@ -3,40 +3,12 @@
 package postgrescdc
 
 import (
-	"bytes"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
-
-// lines is a log that a test reads while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// logged makes tasks of the world log to what is returned.
-func (w *world) logged() *lines {
-	l := &lines{}
-	w.log = slog.New(slog.NewTextHandler(l, nil))
-	return l
-}
 
 // watched starts a task that looks at its slot often.
 func (w *world) watched() *taskRun {
@@ -106,11 +78,11 @@ func TestTheLogTellsThatASlotIsInDanger(t *testing.T) {
 			return false
 		})
 		want := "level=" + c.level
-		if at := strings.Index(log.String(), c.text); at < 0 || !strings.Contains(log.String()[:at], want) || !strings.Contains(log.String(), "wal_status="+c.status) {
-			t.Errorf("the log does not tell that the slot is %s:\n%s", c.status, log)
+		if at := strings.Index(log.text(), c.text); at < 0 || !strings.Contains(log.text()[:at], want) || !strings.Contains(log.text(), "wal_status="+c.status) {
+			t.Errorf("the log does not tell that the slot is %s:\n%s", c.status, log.text())
 		}
 	}
-	if n := strings.Count(log.String(), "holds back more"); n != 1 {
+	if n := strings.Count(log.text(), "holds back more"); n != 1 {
 		t.Errorf("the log tells it %d times", n)
 	}
 	if err := r.pollUntilError(); !strings.Contains(err.Error(), "is lost (lost") {
@@ -134,21 +106,21 @@ func TestWaitsForTheSlot(t *testing.T) {
 	defer second.stop()
 	waiting := func() bool { v, _ := figure(second, "slot_waiting_seconds"); return v > 0 }
 	w.eventually("the second waits", func() bool {
-		return waiting() && strings.Contains(log.String(), "another connection has the replication slot")
+		return waiting() && strings.Contains(log.text(), "another connection has the replication slot")
 	})
 	for _, want := range []string{"process " + pid + ", application 'connectd srv stream', from 127.0.0.1:", "a task for the same topic.prefix", "pause="} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log lacks %q:\n%s", want, log)
+		if !strings.Contains(log.text(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.text())
 		}
 	}
 	w.exec("INSERT INTO a VALUES (2, 'two')")
 	second.poll(300*time.Millisecond, 10)
-	if n := strings.Count(log.String(), "another connection has"); n != 1 {
-		t.Errorf("the log tells it %d times:\n%s", n, log)
+	if n := strings.Count(log.text(), "another connection has"); n != 1 {
+		t.Errorf("the log tells it %d times:\n%s", n, log.text())
 	}
 	first.stop()
 	second.until(1)
-	if waiting() || !strings.Contains(log.String(), "has become free") {
-		t.Errorf("the second still waits:\n%s", log)
+	if waiting() || !strings.Contains(log.text(), "has become free") {
+		t.Errorf("the second still waits:\n%s", log.text())
 	}
 }

@@ -66,7 +66,7 @@ type stream struct {
 	inProgress *inProgress
 	// toldStreaming says that the log has what the server cannot do.
 	toldStreaming bool
-	wait      slotWait
+	wait          slotWait
 	// timeline is that of the session's server.
 	timeline int64
 }
