@@ -36,8 +36,19 @@ func (r resolver) array(t *Type, typmod int32, dims, depth int) (form, error) {
 	return form{
 		begin:   func() *connect.Builder { return connect.NewArray(s) },
 		decoder: d, hasBinary: elem.hasBinary,
+		extra: elem.extra || extraElement(r.cat.Type(t.Elem)),
 		codes: t.Elem == oidInt4 || t.Elem == oidInt8 || t.Elem == oidDate,
 	}, nil
+}
+
+// extraElement reports whether the original leaves arrays of a type out though it writes the
+// type itself.
+func extraElement(t *Type) bool {
+	switch t.OID {
+	case oidMoney, oidName, oidInterval, oidVarbit, oidXML, oidPoint:
+		return true
+	}
+	return t.Kind == 'd'
 }
 
 // array reads arrays. With levels it reads that many dimensions as arrays of arrays; without,

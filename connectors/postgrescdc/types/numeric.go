@@ -37,15 +37,16 @@ func (r resolver) numeric(typmod int32) form {
 	return f
 }
 
-// precisionScale are precision and scale of a modifier, in the shape that Avro allows: a scale
-// of at least zero, and at most the precision.
+// precisionScale are precision and scale of a modifier. A negative scale becomes zero, with as
+// many digits more: Avro and most readers know none. A scale above the precision stays, as in
+// the original.
 func precisionScale(typmod int32) (precision, scale int) {
 	precision = int((typmod-4)>>16) & 0xffff
 	scale = int((typmod-4)&0x7ff^1024) - 1024
 	if scale < 0 {
 		return precision - scale, 0
 	}
-	return max(precision, scale), scale
+	return precision, scale
 }
 
 // number is the text of a numeric, taken apart.

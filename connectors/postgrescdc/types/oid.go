@@ -43,4 +43,20 @@ const (
 	oidUUID        = 2950
 	oidTsvector    = 3614
 	oidJSONB       = 3802
+	oidInt4Range   = 3904
+	oidNumRange    = 3906
+	oidTsRange     = 3908
+	oidTstzRange   = 3910
+	oidDateRange   = 3912
+	oidInt8Range   = 3926
 )
+
+// builtinRange reports whether a range type comes with the server; the original knows these
+// alone.
+func builtinRange(oid uint32) bool {
+	switch oid {
+	case oidInt4Range, oidNumRange, oidTsRange, oidTstzRange, oidDateRange, oidInt8Range:
+		return true
+	}
+	return false
+}

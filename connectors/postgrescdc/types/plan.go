@@ -14,7 +14,8 @@ type Column struct {
 	// Type is the OID of the type, and TypMod its modifier, -1 for none.
 	Type   uint32
 	TypMod int32
-	// NotNull makes the schema required.
+	// NotNull makes the schema required, unless the original has no such column at all: a new
+	// field that is required would be refused by registries that know the original's schema.
 	NotNull bool
 	// Dimensions is the declared number of dimensions of an array; the server does not
 	// enforce it, and only Modes.NestedArrays looks at it.
@@ -67,6 +68,9 @@ type form struct {
 	zero     string
 	// codes marks arrays that show the codes of the placeholder's characters.
 	codes bool
+	// extra says that the original leaves such columns out, without a word; here they are
+	// optional whatever the column says, so that readers of older schemas accept them.
+	extra bool
 	// drop says that there is no mapping.
 	drop bool
 }
@@ -105,7 +109,7 @@ func Plan(col Column, cat *Catalog, m Modes) (*ColumnPlan, error) {
 // finish makes the schema and the placeholder.
 func (p *ColumnPlan) finish(col Column, r resolver, placeholder []byte) error {
 	b := p.form.begin()
-	if !col.NotNull {
+	if !col.NotNull || p.form.extra {
 		b.Optional()
 	}
 	if col.SourceType {

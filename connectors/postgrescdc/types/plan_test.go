@@ -26,7 +26,7 @@ func TestSchemas(t *testing.T) {
 		{"varbit without length", Column{Type: oidVarbit, TypMod: noMod}, Modes{}, "BYTES " + data + "Bits length=2147483647?"},
 		{"numeric", Column{Type: oidNumeric, TypMod: noMod}, Modes{}, "STRUCT " + data + "VariableScaleDecimal .scale(INT32) .value(BYTES)?"},
 		{"numeric(5,-2)", Column{Type: oidNumeric, TypMod: decimalMod(5, -2)}, Modes{}, "BYTES org.apache.kafka.connect.data.Decimal scale=0 connect.decimal.precision=7?"},
-		{"numeric(3,5)", Column{Type: oidNumeric, TypMod: decimalMod(3, 5)}, Modes{}, "BYTES org.apache.kafka.connect.data.Decimal scale=5 connect.decimal.precision=5?"},
+		{"numeric(3,5)", Column{Type: oidNumeric, TypMod: decimalMod(3, 5)}, Modes{}, "BYTES org.apache.kafka.connect.data.Decimal scale=5 connect.decimal.precision=3?"},
 		{"numeric[]", Column{Type: oidNumeric + oidTestArrays, TypMod: decimalMod(6, 2)}, Modes{}, "ARRAY of (BYTES org.apache.kafka.connect.data.Decimal scale=2 connect.decimal.precision=6?)?"},
 		{"money", Column{Type: oidMoney, TypMod: noMod}, Modes{MoneyDigits: 3}, "BYTES org.apache.kafka.connect.data.Decimal scale=3?"},
 		{"domain", Column{Type: oidTestDomainOfDomain, TypMod: noMod}, Modes{}, "BYTES org.apache.kafka.connect.data.Decimal scale=4 connect.decimal.precision=12?"},

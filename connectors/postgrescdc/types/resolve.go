@@ -33,8 +33,10 @@ func (r resolver) resolve(oid uint32, typmod int32, dims, depth int) (form, erro
 		return r.domain(t, typmod, dims, depth)
 	case t.Kind == 'e':
 		return enumForm(t), nil
-	case t.Kind == 'r', t.Kind == 'm':
+	case t.Kind == 'r' && builtinRange(t.OID):
 		return textOnly(textForm(connect.TypeString, "")), nil
+	case t.Kind == 'r', t.Kind == 'm':
+		return r.extra(textOnly(textForm(connect.TypeString, ""))), nil
 	case t.Kind == 'c':
 		return r.composite(t, depth)
 	case t.Category == 'A' && t.Elem != 0 && strings.HasPrefix(t.Name, "_"):
@@ -130,8 +132,10 @@ func (r resolver) character(oid uint32) (form, bool) {
 // database to database, its name does not.
 func (r resolver) extension(t *Type) (form, bool) {
 	switch t.Name {
-	case "citext", "isbn", "isbn13", "issn", "issn13", "ismn", "ismn13", "ean13", "upc":
+	case "citext", "isbn":
 		return textOnly(textForm(connect.TypeString, "")), true
+	case "isbn13", "issn", "issn13", "ismn", "ismn13", "ean13", "upc":
+		return r.extra(textOnly(textForm(connect.TypeString, ""))), true
 	case "ltree":
 		return textOnly(textForm(connect.TypeString, "io.debezium.data.Ltree")), true
 	case "hstore":
@@ -156,6 +160,16 @@ func (r resolver) unknown() form {
 		return form{drop: true, decoder: unmapped{}}
 	}
 	return r.bytes(plainText)
+}
+
+// extra is the form of a scalar that the original leaves out: f, or what the original makes
+// of it where it is told not to leave it out.
+func (r resolver) extra(f form) form {
+	if r.modes.UnknownTypes {
+		return r.unknown()
+	}
+	f.extra = true
+	return f
 }
 
 // unmapped refuses the values of dropped columns.
