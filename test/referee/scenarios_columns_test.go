@@ -4,21 +4,38 @@
 
 package referee
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+// one makes a table with a column of a type and the same value on both paths.
+func one(typ, sql string) scenario {
+	return scenario{
+		name:   typ,
+		before: `CREATE DOMAIN price AS numeric(6,2); CREATE TYPE clocks AS RANGE (subtype = time); CREATE TABLE t (k int PRIMARY KEY, v ` + typ + ` NOT NULL); INSERT INTO t VALUES (1, ` + sql + `);`,
+		during: `INSERT INTO t VALUES (2, ` + sql + `); DELETE FROM t WHERE k = 1`,
+	}
+}
 
 // kept is a column that Debezium leaves out: schema is that of the field but for its
 // name, and value what stands there, both as the JsonConverter writes them.
 func kept(typ, sql, schema, value string) scenario {
-	return scenario{
-		name:   typ + " is left out",
-		before: `CREATE DOMAIN price AS numeric(6,2); CREATE TYPE clocks AS RANGE (subtype = time); CREATE TABLE t (id int PRIMARY KEY, v ` + typ + ` NOT NULL); INSERT INTO t VALUES (1, ` + sql + `);`,
-		during: `INSERT INTO t VALUES (2, ` + sql + `); DELETE FROM t WHERE id = 1`,
-		differs: &difference{why: "Debezium has no such column: its data is lost", replace: []string{
-			`"field":"id"\}\],"optional":true`, `"field":"id"},{` + schema + `,"field":"v"}],"optional":true`,
-			`"after":\{"id":(\d+)\}`, `"after":{"id":$1,"v":` + value + `}`,
-			`"before":\{"id":(\d+)\}`, `"before":{"id":$1,"v":null}`,
-		}},
-	}
+	return one(typ, sql).but("Debezium has no such column: its data is lost",
+		`"field":"k"\}\],"optional":true`, `"field":"k"},{`+schema+`,"field":"v"}],"optional":true`,
+		`"after":\{"k":(\d+)\}`, `"after":{"k":$1,"v":`+value+`}`,
+		`"before":\{"k":(\d+)\}`, `"before":{"k":$1,"v":null}`)
+}
+
+func (s scenario) but(why string, replace ...string) scenario {
+	s.differs = &difference{why: why, replace: replace}
+	return s
+}
+
+// nullable lets Debezium go on where it has no value.
+func (s scenario) nullable() scenario {
+	s.before = strings.Replace(s.before, " NOT NULL)", ")", 1)
+	return s
 }
 
 // TestColumns is about columns whose schemas differ, as the second table of
@@ -38,10 +55,13 @@ func TestColumns(t *testing.T) {
 		kept("xml[]", "'{<a/>}'", `"type":"array","items":{"type":"string","optional":true,"name":"io.debezium.data.Xml","version":1},"optional":true`, `["<a/>"]`),
 		column("numeric with more scale than precision", "numeric(3,5)", "0.00123", "-0.00999"),
 		column("multirange", "int4multirange", "'{[1,3)}'").with("include.unknown.datatypes", "true"),
-		column("multirange array", "int4multirange[]", `'{"{[1,3)}"}'`).with("include.unknown.datatypes", "true"),
-		column("box array", "box[]", `'{(1,1),(0,0);(2,2),(1,1)}'`),
-		column("circle array", "circle[]", `'{"<(1,2),3>"}'`),
-		column("bit(3) array", "bit(3)[]", `'{101}'`),
-		column("negative scale", "numeric(5,-2)", "1200"),
+		one("circle[]", `'{"<(1,2),3>"}'`).nullable().but("Debezium has the schema, and loses the values",
+			`("after":\{"k":\d+,"v":)null`, `$1[{"center":{"x":1.0,"y":2.0,"wkb":"AQEAAAAAAAAAAADwPwAAAAAAAABA","srid":null},"radius":3.0}]`),
+		one("bit(3)[]", "'{101}'").nullable().but("Debezium has a schema for one bit string, and loses the values",
+			`\{("type":"bytes","optional":true,"name":"io.debezium.data.Bits","version":1,"parameters":\{"length":"3"\})`, `{"type":"array","items":{${1}},"optional":true`,
+			`("after":\{"k":\d+,"v":)null`, `$1["BQ=="]`),
+		one("numeric(5,-2)", "1200").but("Debezium reads the sign of the scale as a number: 2046 zeros behind each point",
+			`"scale":"2046","connect.decimal.precision":"5"`, `"scale":"0","connect.decimal.precision":"7"`,
+			`("after":\{"k":\d+,"v":)"[^"]*"`, `$1"BLA="`),
 	})
 }
