@@ -21,6 +21,7 @@ func pluginInfo() connect.PluginInfo {
 		Config:  declaration,
 		Prefixes: []string{
 			"column.mask.with.", "column.mask.hash.", "column.truncate.to.", "snapshot.select.statement.overrides.",
+			postProcessors + ".", "reselector.",
 		},
 		Validate: func(c connect.Config) connect.ConfigErrors {
 			_, errs := parseSettings(c)
@@ -45,6 +46,8 @@ type settings struct {
 	// filter says what is captured; columns what happens to values.
 	filter  *filter
 	columns *columnRules
+	// reselect is nil if no values are asked for.
+	reselect *reselectRules
 }
 
 // serverSettings say how to reach the database.
@@ -146,7 +149,7 @@ func parseSettings(c connect.Config) (*settings, connect.ConfigErrors) {
 	p.crossKey()
 	s := &settings{
 		Server: p.server(), Slot: p.slot(), Publication: p.publication(), Topics: p.topics(),
-		Format: p.format(), Snapshot: p.snapshot(), Runtime: p.runtime(), Signals: p.signals(),
+		Format: p.format(), Snapshot: p.snapshot(), Runtime: p.runtime(), Signals: p.signals(), reselect: p.reselect(),
 	}
 	var errs connect.ConfigErrors
 	s.filter, errs = newFilter(c)

@@ -87,7 +87,7 @@ var connectionKeys = []connect.ConfigKey{
 	text(groupConnection, "database.user", "", high, "User with the privileges REPLICATION, and SELECT on the captured tables."),
 	secret(groupConnection, "database.password", high, "Password of the user; not needed where the server asks for none."),
 	text(groupConnection, "database.dbname", "", high, "The database to capture. A slot belongs to one database: use one connector for each."),
-	number(groupConnection, "database.query.timeout.ms", "600000", 0, math.MaxInt32, low, "How long a statement on the catalog, or of heartbeat.action.query, may take, in milliseconds; 0 for no limit. Reading tables, and making the slot, may take any time."),
+	number(groupConnection, "database.query.timeout.ms", "600000", 0, math.MaxInt32, low, "How long a statement on the catalog, of heartbeat.action.query or of a post processor may take, in milliseconds; 0 for no limit. Reading tables, and making the slot, may take any time."),
 	toggle(groupConnAdv, "skip.messages.without.change", "false", medium, "Drop updates in which no included column has changed. Has an effect on tables with REPLICA IDENTITY FULL."),
 	text(groupConnAdv, "database.initial.statements", "", low, "SQL statements, separated by semicolons, for each new session but the one that streams. A doubled semicolon stands for one in a statement."),
 	toggle(groupConnAdv, "database.tcpKeepAlive", "true", medium, "Accepted for compatibility: probes keep idle connections open in any case."),

@@ -22,7 +22,6 @@ type recordedKey struct {
 var otherwise = map[string]string{
 	"topic.naming.strategy":                                   "refused",
 	"converters":                                              "refused",
-	"post.processors":                                         "refused",
 	"notification.http.url":                                   "missing",
 	"notification.http.timeout.ms":                            "missing",
 	"notification.http.retries":                               "missing",

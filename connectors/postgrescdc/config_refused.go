@@ -21,7 +21,6 @@ type refusal struct {
 // refusals are looked through in this order.
 var refusals = []refusal{
 	{"converters", []string{""}, noJava, "use a transform, which sees the columns as well"},
-	{"post.processors", []string{""}, noJava, "use a transform"},
 	{"topic.naming.strategy", []string{"", "io.debezium.schema.SchemaTopicNamingStrategy"}, noJava, "use topic.delimiter, or a transform that routes"},
 	{"transaction.metadata.factory", []string{"", "io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory"}, noJava, ""},
 	{"sourceinfo.struct.maker", []string{"", "io.debezium.connector.postgresql.PostgresSourceInfoStructMaker"}, noJava, ""},

@@ -29,6 +29,8 @@ type emitter struct {
 	// micros is the time of the newest commit.
 	micros int64
 
+	// reselect completes rows; nil if that is not asked for.
+	reselect *reselector
 	// window is open while a chunk of an incremental snapshot is read.
 	window *chunkWindow
 	// recent are the newest transactions of the stream, in a ring.
@@ -78,6 +80,7 @@ func (e *emitter) use(b *connect.Batch) {
 	e.b = b
 	e.tag = &batchTag{partition: e.partition, stretches: make([]stretch, 0, 8)}
 	b.Tag = e.tag
+	e.reselect.reset()
 	e.tx.stretch = -1
 }
 

@@ -120,6 +120,9 @@ func (e *emitter) insert(t *tablePlan, ev *rowEvent) error {
 	d := e.decode(t, ev.after, nil)
 	r := e.record(rowSize+len(ev.raw), true)
 	e.fill(r, t, opCreate, connect.Null(), d.row, d.key, nil, d)
+	if d.err == nil {
+		e.incomplete(r, t, ev.after, nil, d.row)
+	}
 	return e.settle(r, t, ev, d.err)
 }
 
@@ -129,10 +132,7 @@ func (e *emitter) update(t *tablePlan, ev *rowEvent) error {
 	if !moved && e.s.filter.skips('u') || e.s.Format.SkipUnchangedUpdate && ev.full && unchanged(t, ev) {
 		return nil
 	}
-	var old []tupleColumn
-	if ev.full {
-		old = ev.before
-	}
+	old := fullBefore(ev)
 	d := e.decode(t, ev.after, old)
 	before := decoded{row: connect.Null()}
 	if ev.before != nil {
@@ -144,7 +144,18 @@ func (e *emitter) update(t *tablePlan, ev *rowEvent) error {
 	}
 	r := e.record(rowSize+len(ev.raw), true)
 	e.fill(r, t, opUpdate, before.row, d.row, d.key, nil, d)
+	if err == nil {
+		e.incomplete(r, t, ev.after, old, d.row)
+	}
 	return e.settle(r, t, ev, err)
+}
+
+// fullBefore is the whole row before, nil if the server did not send it.
+func fullBefore(ev *rowEvent) []tupleColumn {
+	if ev.full {
+		return ev.before
+	}
+	return nil
 }
 
 // keyChange writes an update that changes the key: a delete of the old key and a
@@ -164,6 +175,7 @@ func (e *emitter) keyChange(t *tablePlan, ev *rowEvent, before, after decoded) e
 	oldKey := &connect.Header{Key: headerOldKey, Schema: t.keySchema, Value: before.key}
 	r := e.record(rowSize+len(ev.raw), true)
 	e.fill(r, t, opCreate, connect.Null(), after.row, after.key, oldKey, after)
+	e.incomplete(r, t, ev.after, fullBefore(ev), after.row)
 	return nil
 }
 

@@ -69,6 +69,9 @@ type tablePlan struct {
 	// chunkKey holds the places of the primary key in its order, nil if there is none or
 	// if the catalog and the stream do not agree on it.
 	chunkKey []int
+	// reselectKey holds the places of the columns by which rows are found whose values are
+	// asked for; nil if none are.
+	reselectKey []int
 }
 
 // columnPlan is one column, in the order of the stream.
@@ -80,6 +83,8 @@ type columnPlan struct {
 	// column that forbids it, since old tuples have nulls where the server says nothing.
 	null connect.Value
 	mask func(a *connect.Arena, v connect.Value) connect.Value
+	// reselect says that values which the stream did not send are asked for.
+	reselect bool
 	// labels are those of an enum, which can grow without notice.
 	labels []string
 }
@@ -169,6 +174,7 @@ func (p *planner) build(t *tablePlan, keys []string) error {
 		return fmt.Errorf("plan table %s: %w", name, err)
 	}
 	t.envelope = p.schemas.envelope(base+".Envelope", t.row)
+	p.reselects(t)
 	return nil
 }
 

@@ -133,7 +133,10 @@ func (rs *relations) see(ctx context.Context, r relation) error {
 const grace = 2 * time.Second
 
 // graced returns a context that ends that much later than ctx.
-func graced(ctx context.Context) (context.Context, context.CancelFunc) {
+func graced(ctx context.Context) (context.Context, context.CancelFunc) { return gracedFor(ctx, grace) }
+
+// gracedFor returns a context that ends as much later than ctx as is said.
+func gracedFor(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.NewTimer(grace)

@@ -27,6 +27,8 @@ const (
 	roleChunk role = "chunk"
 	// roleHeartbeat runs heartbeat.action.query.
 	roleHeartbeat role = "heartbeat"
+	// roleReselect asks for values that the stream did not send.
+	roleReselect role = "reselect"
 	// roleWatch looks at the slot now and then.
 	roleWatch role = "watch"
 )

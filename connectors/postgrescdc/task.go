@@ -277,6 +277,9 @@ func (t *task) Stop(ctx context.Context) error {
 		hangUp(t.catalog.PgConn())
 		t.catalog = nil
 	}
+	if t.emitter != nil {
+		t.emitter.reselect.close()
+	}
 	if t.s == nil || !t.s.Slot.DropOnStop || t.stream == nil {
 		return nil
 	}

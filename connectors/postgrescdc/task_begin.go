@@ -253,6 +253,7 @@ func (t *task) toRead(tables []capturedTable, progress *snapshotProgress) []capt
 func newEmitter(s *settings, c connect.SourceTaskContext, catalog *types.Catalog, open func(ctx context.Context) (*pgx.Conn, error)) *emitter {
 	sc := newSchemas(contentSchema(s.Format.Binary))
 	e := &emitter{s: s, log: c.Log, schemas: sc, partition: sourcePartition(s.Topics.Prefix), now: time.Now}
+	e.reselect = newReselector(s, c.Log)
 	e.relations = &relations{planner: newPlanner(s, sc, catalog), open: open, plans: map[uint32]*tablePlan{}}
 	e.sourceTemplate = make([]connect.Value, len(sc.source.Fields()))
 	e.sourceTemplate[0] = connect.String(version)

@@ -25,6 +25,9 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 		t.beat()
 		t.lookForNew(ctx)
 		t.progress(b)
+		if err := e.complete(ctx); err != nil {
+			return err
+		}
 		e.tag.ahead = t.ahead()
 		if !b.Empty() || ctx.Err() != nil {
 			return nil
@@ -91,7 +94,7 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 			}
 			t.catalogPauses.reset()
 		}
-		if b.Full() || !e.tx.open && crowded(b) {
+		if b.Full() || e.reselect.full() || !e.tx.open && crowded(b) {
 			return true, nil
 		}
 	}
