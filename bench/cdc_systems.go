@@ -105,22 +105,24 @@ func (y *system) prepare(ctx context.Context, srv *pgtest.Server, w workload) er
 	if err := y.post(ctx, name, y.config(srv, name, "no_data")); err != nil {
 		return err
 	}
-	slot := func(active string) func(context.Context) error {
+	// A slot that is being made is in use too, and gone if its maker is stopped.
+	found := func(sql string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			rows, err := srv.Query(ctx, "postgres", "SELECT active FROM pg_replication_slots WHERE slot_name = '"+y.slot+"' AND active = "+active)
+			rows, err := srv.Query(ctx, "postgres", sql)
 			if err == nil && len(rows) == 0 {
-				err = errors.New("it is not")
+				err = errors.New("not yet")
 			}
 			return err
 		}
 	}
-	if err := y.until(ctx, tick, "the slot is in use", slot("true")); err != nil {
+	if err := y.until(ctx, tick, "the slot is read", found("SELECT 1 FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid"+
+		" WHERE s.slot_name = '"+y.slot+"' AND r.state IN ('catchup', 'streaming')")); err != nil {
 		return err
 	}
 	if err := y.call(ctx, "PUT", "/connectors/"+name+"/stop", nil, nil); err != nil {
 		return err
 	}
-	return y.until(ctx, tick, "the slot is free", slot("false"))
+	return y.until(ctx, tick, "the slot is free", found("SELECT 1 FROM pg_replication_slots WHERE slot_name = '"+y.slot+"' AND NOT active"))
 }
 
 // catchUp resumes the connector and waits until the last change is in its topic.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -202,5 +203,21 @@ func TestAppendJSONOfSchemalessValues(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		})
+	}
+}
+
+func TestAppendInt(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int64{0, 1, -1, 9, 10, -10, 99, 100, 101, 999, 1000, 9999, 10_000, 12_345, -99_999, 100_000, 1767323045123456789, math.MaxInt64, math.MinInt64, math.MinInt32} {
+		if got, want := string(appendInt([]byte("x"), n)), "x"+strconv.FormatInt(n, 10); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+	for n := int64(1); n > 0; n *= 10 {
+		for _, m := range []int64{n - 1, n, n + 1, -n} {
+			if got, want := string(appendInt(nil, m)), strconv.FormatInt(m, 10); got != want {
+				t.Errorf("%d: %s", m, got)
+			}
+		}
 	}
 }

@@ -14,6 +14,9 @@ const millisPerDay = 86_400_000
 type payloadWriter struct {
 	numeric  bool // decimals as numbers
 	defaults bool // null is written as the default
+
+	plans map[*connect.Schema]*structPlan
+	last  *structPlan // records of one schema usually come in a row
 }
 
 // value appends v; dst is returned also with an error.
@@ -67,25 +70,6 @@ func wrongKind(s *connect.Schema, v connect.Value) error {
 	default:
 		return payloadErrorf("Invalid type for %s: class %s", s.Type(), was)
 	}
-}
-
-func (w *payloadWriter) structure(dst []byte, s *connect.Schema, st *connect.Struct) ([]byte, error) {
-	if !st.Schema.Equal(s) {
-		return dst, payloadErrorf("Mismatching schema.")
-	}
-	dst = append(dst, '{')
-	fields := s.Fields()
-	for i := range fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(appendJSONText(dst, fields[i].Name), ':')
-		var err error
-		if dst, err = w.value(dst, fields[i].Schema, st.Values[i]); err != nil {
-			return dst, inField(err, fields[i].Name)
-		}
-	}
-	return append(dst, '}'), nil
 }
 
 func (w *payloadWriter) array(dst []byte, s *connect.Schema, list []connect.Value) ([]byte, error) {

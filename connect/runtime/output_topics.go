@@ -30,6 +30,7 @@ type topicWriter struct {
 	key    codec
 	value  codec
 	header headerCodec
+	shared sharedHeaders
 	dir    directory
 	maxAge time.Duration // of what is known of topics
 	admit  func(ctx context.Context, topic string) (*outputTopic, error)
@@ -78,22 +79,6 @@ func encode(c *codec, u *unit, topic string, s *connect.Schema, v connect.Value,
 		return nil, nil
 	}
 	return u.scratch.keep(out), nil
-}
-
-func (w *topicWriter) headers(u *unit, r *connect.Record) ([]kafka.Header, *failure) {
-	hs := u.scratch.takeHeaders(len(r.Headers))
-	for i := range r.Headers {
-		h := &r.Headers[i]
-		hs[i].Key, hs[i].Value = h.Key, nil
-		out, null, err := w.header.FromConnectHeader(u.scratch.tail(), r.Topic, h.Key, h.Schema, h.Value)
-		if err != nil {
-			return nil, &failure{stage: connect.StageHeaderConverter, class: w.header.class, err: err}
-		}
-		if !null {
-			hs[i].Value = u.scratch.keep(out)
-		}
-	}
-	return hs, nil
 }
 
 // append checks an encoded record against what is known of its topic, so that one

@@ -3,7 +3,6 @@
 package postgrescdc
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -21,8 +20,6 @@ import (
 )
 
 const (
-	// readBuffer is how much is read from the socket at once.
-	readBuffer = 128 << 10
 	// chunkTarget is the size at which a chunk is handed over though there is more.
 	chunkTarget = 256 << 10
 	// ackPause is how long a moved position may wait until the server hears of it.
@@ -54,9 +51,10 @@ type stream struct {
 	live  atomic.Pointer[net.Conn]
 	reply atomic.Bool
 
-	conn     *pgconn.PgConn
-	buffered *bufio.Reader
-	due      time.Time
+	conn *pgconn.PgConn
+	wire *wire
+	pace pace
+	due  time.Time
 	// pings are the answers that the server has asked for since pingStart.
 	pings     int
 	pingStart time.Time
@@ -162,8 +160,8 @@ func (st *stream) dial(ctx context.Context) error {
 		return err
 	}
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		st.buffered = bufio.NewReaderSize(r, readBuffer)
-		return pgproto3.NewFrontend(st.buffered, w)
+		st.wire = newWire(r)
+		return pgproto3.NewFrontend(st.wire, w)
 	}
 	if st.conn, err = pgconn.ConnectConfig(ctx, &config.Config); err != nil {
 		return fmt.Errorf("connect for replication: %w", err)
@@ -201,17 +199,18 @@ func (st *stream) read(ctx context.Context) error {
 	c := st.queue.fresh()
 	defer func() { st.queue.put(c) }()
 	for {
-		if c.size() >= chunkTarget || len(c.items) > 0 && st.drained() {
+		if c.size() >= chunkTarget || len(c.items) > 0 && st.wire.drained() {
 			st.queue.put(c)
 			c = st.queue.fresh()
 			if err := st.hold(ctx); err != nil {
 				return err
 			}
+			if st.wire.drained() {
+				st.pace.linger()
+			}
 		}
-		msg, err := st.conn.ReceiveMessage(context.Background())
-		if err == nil {
-			err = st.message(ctx, c, msg)
-		} else if isTimeout(err) {
+		err := st.receive(ctx, c)
+		if isTimeout(err) {
 			err = st.tick(ctx)
 		}
 		if err != nil {
@@ -220,9 +219,22 @@ func (st *stream) read(ctx context.Context) error {
 	}
 }
 
-// drained reports whether reading on would go to the socket.
-func (st *stream) drained() bool {
-	return st.buffered.Buffered() == 0 && st.conn.Frontend().ReadBufferLen() == 0
+// receive takes the next message of the connection. Rows come straight from the read
+// buffer, all else through the library.
+func (st *stream) receive(ctx context.Context, c *chunk) error {
+	b, err := st.wire.copyData()
+	switch {
+	case b != nil:
+		st.pace.saw(len(b))
+		return st.copyData(ctx, c, b)
+	case isTimeout(err):
+		return err
+	}
+	msg, err := st.conn.ReceiveMessage(context.Background()) // tells an error again
+	if err != nil {
+		return err
+	}
+	return st.message(ctx, c, msg)
 }
 
 // hold waits until the queue has room. Meanwhile nothing is read, but positions are
