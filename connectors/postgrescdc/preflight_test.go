@@ -92,6 +92,7 @@ func matching(findings []finding, text string) *finding {
 // provoked is a state of a server that preflight must find, and whose SQL must end it.
 type provoked struct {
 	name       string
+	since      int    // the first major version on which the setup can be
 	attributes string // of the role; "" is REPLICATION
 	setup      string // run by a superuser
 	pairs      []string
@@ -134,13 +135,13 @@ var provocations = []provoked{
 		find: "tables have no replica identity: public.a", works: "UPDATE a SET v = 'y'"},
 	{name: "all tables would break others", setup: "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE other (v text)", pairs: []string{"database.user", "superuser", "publication.autocreate.mode", "all_tables", "table.include.list", "public.a"},
 		find: "tables have no replica identity: public.other"},
-	{name: "column list without identity", setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text, w text); INSERT INTO a VALUES (1, 'x', 'x'); CREATE PUBLICATION pub FOR TABLE a (v)",
+	{name: "column list without identity", since: 15, setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text, w text); INSERT INTO a VALUES (1, 'x', 'x'); CREATE PUBLICATION pub FOR TABLE a (v)",
 		find: "the column list of public.a in the publication pub lacks columns of the replica identity: id", works: "UPDATE a SET v = 'y'"},
-	{name: "column list beside full", setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a VALUES (1, 'x'); ALTER TABLE a REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE a (id)",
+	{name: "column list beside full", since: 15, setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a VALUES (1, 'x'); ALTER TABLE a REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE a (id)",
 		find: "the column list of public.a in the publication pub stands beside REPLICA IDENTITY FULL", works: "UPDATE a SET v = 'y'"},
-	{name: "column list beside full without key", setup: owned + "CREATE TABLE a (id int, v text); INSERT INTO a VALUES (1, 'x'); ALTER TABLE a REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE a (v)",
+	{name: "column list beside full without key", since: 15, setup: owned + "CREATE TABLE a (id int, v text); INSERT INTO a VALUES (1, 'x'); ALTER TABLE a REPLICA IDENTITY FULL; CREATE PUBLICATION pub FOR TABLE a (v)",
 		find: "stands beside REPLICA IDENTITY FULL", works: "UPDATE a SET v = 'y'"},
-	{name: "row filter", setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text, n int); INSERT INTO a VALUES (1, 'x', 1); CREATE PUBLICATION pub FOR TABLE a WHERE (n > 0 AND id > 0)",
+	{name: "row filter", since: 15, setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text, n int); INSERT INTO a VALUES (1, 'x', 1); CREATE PUBLICATION pub FOR TABLE a WHERE (n > 0 AND id > 0)",
 		find: "the row filter of public.a in the publication pub needs columns that are not part of the replica identity: n", works: "UPDATE a SET v = 'y'"},
 	{name: "skip unchanged", setup: owned + "CREATE TABLE a (id int PRIMARY KEY)", pairs: []string{"skip.messages.without.change", "true"}, find: "skip.messages.without.change has no effect on public.a"},
 	{name: "key outside of the identity", setup: owned + "CREATE TABLE a (id int PRIMARY KEY, v text)", pairs: []string{"message.key.columns", "public.a:v"}, find: "message.key.columns names columns that are not part of the replica identity of public.a"},
@@ -186,6 +187,12 @@ func TestPreflightFindsAndItsSQLMends(t *testing.T) {
 }
 
 func (tc *provoked) check(t *testing.T, g *ground) {
+	if tc.since > g.srv.Major(t) {
+		if err := g.srv.Exec(t.Context(), g.db, g.fill(tc.setup)); err == nil {
+			t.Errorf("a server before version %d takes %s", tc.since, tc.setup)
+		}
+		return
+	}
 	if tc.setup != "" {
 		g.srv.MustExec(t, g.db, g.fill(tc.setup))
 	}

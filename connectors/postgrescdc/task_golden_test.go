@@ -266,8 +266,10 @@ func TestRecordedChanges(t *testing.T) {
 				snapshotted(r)
 			}
 			w.runFile("dml.sql", ";")
-			r.settle(len(rec.records) - len(heartbeats) + min(1, len(heartbeats)))
+			without := w.withoutMessages(want)
+			r.settle(len(rec.records) - without - len(heartbeats) + min(1, len(heartbeats)))
 			got := rendered(t, w.written)
+			w.withoutMessages(got)
 			if len(heartbeats) > 0 {
 				beats := got["__debezium-heartbeat.g-heartbeat"]
 				delete(got, "__debezium-heartbeat.g-heartbeat")
@@ -276,6 +278,22 @@ func TestRecordedChanges(t *testing.T) {
 			compare(t, got, want)
 		})
 	}
+}
+
+// withoutMessages takes out what servers before version 14 have otherwise: they send no
+// logical messages, and so other counts in transactions. It returns how many it takes.
+func (w *world) withoutMessages(all map[string][]string) int {
+	if w.srv.Major(w.t) >= 14 {
+		return 0
+	}
+	taken := 0
+	for topic, records := range all {
+		if strings.HasSuffix(topic, ".message") || strings.HasSuffix(topic, ".transaction") {
+			taken += len(records)
+			delete(all, topic)
+		}
+	}
+	return taken
 }
 
 // snapshotted polls until the snapshot is complete.

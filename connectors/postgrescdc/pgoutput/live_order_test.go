@@ -148,6 +148,9 @@ func TestLiveInterleaved(t *testing.T) {
 func TestLiveMessagesAndOrigin(t *testing.T) {
 	w := newWorld(t, "", "CREATE TABLE t (id int)")
 	origin := "from_" + w.slot
+	if !w.since(14, proto1, "messages 'true'") {
+		return
+	}
 	s := w.open(proto1, "messages 'true'")
 	w.exec("BEGIN; SELECT pg_logical_emit_message(true, 'in', 'x'); INSERT INTO t VALUES (1); COMMIT")
 	w.exec("BEGIN; INSERT INTO t VALUES (2); SELECT pg_logical_emit_message(false, 'at once', 'y'); COMMIT")
@@ -176,6 +179,9 @@ func TestLiveMessagesAndOrigin(t *testing.T) {
 
 func TestLiveBinary(t *testing.T) {
 	w := newWorld(t, "", "CREATE TABLE t (id int, v text, a aclitem)")
+	if !w.since(14, proto1, "binary 'true'") {
+		return
+	}
 	s := w.open(proto1, "binary 'true'")
 	w.exec("INSERT INTO t VALUES (258, 'ab', '" + w.srv.User() + "=r/" + w.srv.User() + "')")
 	insert := of(s.until(pgoutput.KindCommit, 1), pgoutput.KindInsert)

@@ -12,12 +12,8 @@ import (
 // streamModes are the versions that stream which the server knows.
 func streamModes(t *testing.T, w *world) map[string][]string {
 	t.Helper()
-	version, err := strconv.Atoi(w.srv.MustQuery(t, "postgres", "SHOW server_version_num")[0][0])
-	if err != nil {
-		t.Fatal(err)
-	}
 	modes := map[string][]string{"on": {"proto_version '2'", "streaming 'on'"}}
-	if version >= 160000 {
+	if w.srv.Major(t) >= 16 {
 		modes["parallel"] = []string{"proto_version '4'", "streaming 'parallel'"}
 	}
 	return modes
@@ -27,6 +23,9 @@ func streamModes(t *testing.T, w *world) map[string][]string {
 // it is rolled back after it was sent.
 func TestLiveStreaming(t *testing.T) {
 	w := newWorld(t, "", "CREATE TABLE t (id int, v text)")
+	if !w.since(14, "proto_version '2'", "streaming 'on'") {
+		return
+	}
 	for name, options := range streamModes(t, w) {
 		t.Run(name, func(t *testing.T) { testStreaming(t, w, name, options) })
 	}
@@ -109,6 +108,9 @@ func replay(t *testing.T, events []event, detailed bool) (xid uint32, kept int) 
 }
 
 func TestLiveTwoPhase(t *testing.T) {
+	if plain := newWorld(t, "", ""); !plain.since(15, "proto_version '3'", "two_phase 'on'") {
+		return
+	}
 	w := newWorld(t, "TWO_PHASE", "CREATE TABLE t (id int, v text)")
 	s := w.open("proto_version '3'", "two_phase 'on'", "streaming 'on'")
 	small, large := w.slot+" it''s", w.slot+" large"
