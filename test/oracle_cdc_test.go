@@ -64,6 +64,8 @@ type rowEvent struct {
 	transaction int64
 	// end is where its transaction ends, which is known to the oracle only.
 	end pglogrepl.LSN
+	// chunk says that the row was read by its key, beside the stream.
+	chunk bool
 	// place is what the record says of its place in the transaction.
 	place *eventPlace
 }

@@ -37,6 +37,9 @@ func TestOracleSeesWhatIsWrong(t *testing.T) {
 	all = append(all,
 		rowEvent{op: "u", key: one, after: tuple{"id": "1", "v": `"x"`}, lsn: 45, transaction: 5, end: 50},
 		rowEvent{op: "d", key: two, before: two, lsn: 55, transaction: 6, end: 60})
+	chunked := func(id int, row string) harness.Record {
+		return harness.Record{Key: fmt.Sprintf(`{"id":%d}`, id), Value: fmt.Sprintf(`{"op":"r","after":%s,"source":{"snapshot":"incremental"}}`, row)}
+	}
 	event := func(op string, id int, row string, at, transaction int) harness.Record {
 		key := fmt.Sprintf(`{"id":%d}`, id)
 		if op == "" {
@@ -61,6 +64,13 @@ func TestOracleSeesWhatIsWrong(t *testing.T) {
 		{"reading begun before", func(r []harness.Record) []harness.Record {
 			return append([]harness.Record{event("r", 1, `{"id":1}`, 30, 0), event("r", 1, `{"id":1}`, 35, 0), event("r", 2, `{"id":2}`, 35, 0), event("r", 3, `{"id":3}`, 35, 0)}, r[3:]...)
 		}, false},
+		{"the rest by key", func(r []harness.Record) []harness.Record {
+			return slices.Concat(r[:1], r[3:5], []harness.Record{chunked(1, `{"id":1,"v":"x"}`), chunked(2, `{"id":2}`), chunked(3, `{"id":3}`)}, r[5:])
+		}, false},
+		{"row by key that the stream has changed", func(r []harness.Record) []harness.Record {
+			return slices.Insert(r, 5, chunked(1, `{"id":1,"v":"w"}`))
+		}, true},
+		{"row by key that the stream has deleted", func(r []harness.Record) []harness.Record { return append(r, chunked(2, `{"id":2}`)) }, true},
 		{"lost change", func(r []harness.Record) []harness.Record { return slices.Delete(r, 4, 5) }, true},
 		{"lost last change", func(r []harness.Record) []harness.Record { return r[:5] }, true},
 		{"repeated change", func(r []harness.Record) []harness.Record { return slices.Insert(r, 4, r[3]) }, true},

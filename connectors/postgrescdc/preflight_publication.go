@@ -22,7 +22,7 @@ func (p *flight) checkCaptured() {
 		p.warn("no table is captured", "the filters let no table of the database "+p.s.Server.Database+" through, or there is none", "")
 	}
 	if len(unlogged) > 0 {
-		p.warn("tables are unlogged: "+listed(unlogged), "their changes are not in the server's log, and never come", strings.Join(mend, "\n"))
+		p.warn("tables are unlogged: "+listed(unlogged), "their changes are not in the server's log, and never come: their rows are read in snapshots alone", strings.Join(mend, "\n"))
 	}
 	if most := p.s.Runtime.MaxTables; most > 0 && len(all) > most {
 		p.findings = append(p.findings, finding{

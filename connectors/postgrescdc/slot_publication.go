@@ -20,6 +20,8 @@ type capturedTable struct {
 	// partition.
 	kind byte
 	leaf bool
+	// unlogged says that its rows can be read, and that changes of it are not in the log.
+	unlogged bool
 	// pages and rows are what the server estimates.
 	pages, rows int64
 	// identity is the replica identity: d, n, f or i.
@@ -29,11 +31,11 @@ type capturedTable struct {
 func (t capturedTable) is(o capturedTable) bool { return t.id == o.id }
 
 const tablesSQL = `SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident,
- pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int, c.reltuples::bigint
+ pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int, c.reltuples::bigint, c.relpersistence = 'u'
  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`
+ WHERE c.relkind IN ('r', 'p') AND (c.relpersistence = 'p' OR c.relpersistence = 'u' AND NOT pg_catalog.pg_is_in_recovery()) ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`
 
-// capturedTables lists them by name.
+// capturedTables lists them by name. Standbys cannot read unlogged tables.
 func (s *settings) capturedTables(ctx context.Context, conn *pgconn.PgConn) ([]capturedTable, error) {
 	rows, err := rowsOf(ctx, conn, tablesSQL)
 	if err != nil {
@@ -43,7 +45,7 @@ func (s *settings) capturedTables(ctx context.Context, conn *pgconn.PgConn) ([]c
 	for _, r := range rows {
 		t := capturedTable{
 			id: uint32(r.number(0)), name: tableName{r.text(1), r.text(2)}, kind: r[3][0], leaf: r.flag(4),
-			identity: r[5][0], pages: r.number(6), rows: r.number(7),
+			identity: r[5][0], pages: r.number(6), rows: r.number(7), unlogged: r.flag(8),
 		}
 		if s.filter.table(t.name.schema, t.name.table) {
 			out = append(out, t)
@@ -52,11 +54,16 @@ func (s *settings) capturedTables(ctx context.Context, conn *pgconn.PgConn) ([]c
 	return out, nil
 }
 
+// logged returns the tables that can be in a publication.
+func logged(tables []capturedTable) []capturedTable {
+	return slices.DeleteFunc(slices.Clone(tables), func(t capturedTable) bool { return t.unlogged })
+}
+
 // preparePublication creates or changes the publication as publication.autocreate.mode
 // says. One that publishes all tables is left as it is. With later, tables that are missing
 // in one that is there are not added but returned.
 func (s *settings) preparePublication(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable, later bool) ([]capturedTable, error) {
-	name := s.Publication.Name
+	name, tables := s.Publication.Name, logged(tables)
 	rows, err := rowsOf(ctx, conn, "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = "+quoteLiteral(name))
 	if err != nil {
 		return nil, fmt.Errorf("look up publication %q: %w", name, err)
@@ -80,7 +87,7 @@ func (s *settings) createPublication(ctx context.Context, conn *pgconn.PgConn, l
 		sql += " FOR ALL TABLES"
 	case "filtered":
 		if len(tables) == 0 {
-			return fmt.Errorf("create publication %q: the filters let no table through; see table.include.list", name)
+			return fmt.Errorf("create publication %q: the filters let no table through whose changes are in the server's log; see table.include.list", name)
 		}
 		sql += " FOR TABLE " + tableList(tables)
 	}
@@ -166,7 +173,7 @@ func (s *settings) changePublication(ctx context.Context, conn *pgconn.PgConn, l
 
 // setIdentities brings replica identities to what replica.identity.autoset.values says.
 func (s *settings) setIdentities(ctx context.Context, conn *pgconn.PgConn, log *slog.Logger, tables []capturedTable) error {
-	for _, t := range tables {
+	for _, t := range logged(tables) {
 		rule, err := s.Publication.identity(t.name.schema, t.name.table)
 		if err != nil {
 			return err

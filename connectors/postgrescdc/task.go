@@ -123,6 +123,7 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 	}
 	if err == nil {
 		err = t.guard(tables)
+		t.warnUnlogged(tables)
 	}
 	var found []capturedTable
 	if err == nil {
