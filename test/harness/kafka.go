@@ -92,7 +92,7 @@ func (d *Daemon) WaitCount(topic string, n int) []Record {
 
 // ReadCommitted reads a topic to its last stable offset with a client of its own.
 func ReadCommitted(kafka, topic string) ([]Record, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(kafka), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(50*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond))
