@@ -18,6 +18,8 @@ type finding struct {
 	SQL string
 	// Fatal says that the connector cannot start, or would lose data in silence.
 	Fatal bool
+	// Passes says that it may be gone at the next try.
+	Passes bool
 }
 
 // preflight looks at everything that is known to go wrong later, and changes nothing.
@@ -29,12 +31,21 @@ func preflight(ctx context.Context, conn *pgx.Conn, s *settings) ([]finding, err
 	if err != nil {
 		return nil, err
 	}
-	p.checkServer()
+	p.check()
 	if p.server.Version < oldestServer {
 		return p.findings, nil
 	}
 	if err := p.checkReplication(ctx, conn); err != nil {
 		return nil, wrap("look at replication", err)
+	}
+	return p.findings, nil
+}
+
+// check finds what is wrong with what was looked at.
+func (p *flight) check() {
+	p.checkServer()
+	if p.server.Version < oldestServer {
+		return
 	}
 	p.checkSlot()
 	p.checkBlockers()
@@ -46,7 +57,6 @@ func preflight(ctx context.Context, conn *pgx.Conn, s *settings) ([]finding, err
 	p.checkKeys()
 	p.checkNames()
 	p.checkColumns()
-	return p.findings, nil
 }
 
 // flight is one look at a server.
@@ -58,10 +68,17 @@ type flight struct {
 	blockers    []blocker
 	tables      []*tableFacts // all that filters could mean, by name
 	findings    []finding
+	// start is nil if it is not a start that looks.
+	start *starting
 }
 
 func (p *flight) fatal(what, why, sql string) {
 	p.findings = append(p.findings, finding{What: what, Why: why, SQL: sql, Fatal: true})
+}
+
+// passing is fatal for now.
+func (p *flight) passing(what, why, sql string) {
+	p.findings = append(p.findings, finding{What: what, Why: why, SQL: sql, Fatal: true, Passes: true})
 }
 
 func (p *flight) warn(what, why, sql string) {

@@ -20,7 +20,7 @@ func (p *flight) checkNames() {
 	})
 	for _, topic := range sortedKeys(byTopic) {
 		if names := byTopic[topic]; len(names) > 1 {
-			p.fatal("tables share the topic "+topic+": "+listed(names), "their records cannot be told apart by topic and schema; leave one out, or route it by a transform", "")
+			p.clash("tables share the topic "+topic+": "+listed(names), "their records cannot be told apart by topic and schema; leave one out, or route it by a transform", "")
 		}
 	}
 	for _, folded := range sortedKeys(byCase) {
@@ -40,10 +40,15 @@ func (p *flight) checkFieldNames(t *tableFacts) {
 	}
 	for _, field := range sortedKeys(fields) {
 		if names := fields[field]; len(names) > 1 {
-			p.fatal("columns of "+t.name().String()+" share the field "+field+": "+listed(names),
+			p.clash("columns of "+t.name().String()+" share the field "+field+": "+listed(names),
 				"a record has a field once; use field.name.adjustment.mode=avro_unicode, or leave one out by column.exclude.list", "")
 		}
 	}
+}
+
+// clash is fatal, unless records have been written with it already.
+func (p *flight) clash(what, why, sql string) {
+	p.findings = append(p.findings, finding{What: what, Why: why, SQL: sql, Fatal: !p.again()})
 }
 
 // checkColumns finds masks that do not do what they seem to do.

@@ -127,7 +127,8 @@ type tableFacts struct {
 	Owned             bool   // whether the user counts as owner
 	MayUse, MayRead   bool   // USAGE on the schema, SELECT on the table
 	Hidden            bool   // whether row security would hide rows from the user
-	Toasted           bool   // whether there are values that are stored out of line
+	Policies          []string
+	Toasted           bool // whether there are values that are stored out of line
 	Primary           []string
 	IdentityIndex     []string // columns of the index that is the identity
 	Candidate         string   // a unique index that could be one, "" for none
@@ -148,6 +149,14 @@ type columnFacts struct {
 
 func (t *tableFacts) name() tableName { return tableName{t.Schema, t.Name} }
 
+// hidden names the table and what hides rows of it.
+func (t *tableFacts) hidden() string {
+	if len(t.Policies) == 0 {
+		return t.name().String() + " (no policy lets any through)"
+	}
+	return t.name().String() + " (by " + listed(t.Policies) + ")"
+}
+
 func (t *tableFacts) columnNames() []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -164,6 +173,7 @@ const catalogSQL = `SELECT c.oid AS oid, n.nspname::text AS schema, c.relname::t
  c.relispartition AS leaf, %[2]s AS root, c.relreplident::text AS identity, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
  pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS may_use, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may_read,
  pg_catalog.row_security_active(c.oid) AS hidden,
+ (SELECT array_agg(y.polname::text ORDER BY y.polname) FROM pg_catalog.pg_policy y WHERE y.polrelid = c.oid) AS policies,
  c.reltoastrelid <> 0 AND pg_catalog.pg_relation_size(c.reltoastrelid) > 0 AS toasted,
  (SELECT ` + indexColumns + ` FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary,
  (SELECT ` + indexColumns + ` FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS identity_index,

@@ -24,7 +24,7 @@ func (p *flight) checkCaptured() {
 	if len(unlogged) > 0 {
 		p.warn("tables are unlogged: "+listed(unlogged), "their changes are not in the server's log, and never come: their rows are read in snapshots alone", strings.Join(mend, "\n"))
 	}
-	if most := p.s.Runtime.MaxTables; most > 0 && len(all) > most {
+	if most := p.s.Runtime.MaxTables; p.start == nil && most > 0 && len(all) > most { // a start counts by itself
 		p.findings = append(p.findings, finding{
 			What: fmt.Sprintf("%d tables are captured, and guardrail.collections.max is %d", len(all), most), Why: "narrow the filters, or raise the limit",
 			Fatal: p.s.Runtime.TooManyTables == "fail",
@@ -92,7 +92,7 @@ func (p *flight) checkMayCreate() {
 	if p.s.Publication.Autocreate != "filtered" {
 		return
 	}
-	if foreign := p.foreign(func(t *tableFacts) bool { return t.Captured }); len(foreign) > 0 {
+	if foreign := p.foreign(func(t *tableFacts) bool { return t.Captured && t.Persistence == "p" }); len(foreign) > 0 {
 		p.fatal("the user "+p.server.User+" does not own "+listed(foreign), "only its owner can put a table into a publication; a superuser has to run the SQL", p.createPublicationSQL())
 	}
 }
@@ -126,7 +126,11 @@ func (p *flight) checkContents(pub *publicationFacts, mode string) {
 	case mode == "filtered" && pub.Owned && len(foreign) == 0:
 		// The connector adds them at its start.
 	case mode == "filtered":
-		p.fatal("the publication "+p.s.Publication.Name+" lacks "+listed(missing), "the user "+p.server.User+" owns not all of them, so that the connector cannot add them; a superuser has to run the SQL", add)
+		p.findings = append(p.findings, finding{
+			What: "the publication " + p.s.Publication.Name + " lacks " + listed(missing),
+			Why:  "the user " + p.server.User + " owns not all of them, so that the connector cannot add them; a superuser has to run the SQL",
+			SQL:  add, Fatal: !p.again(),
+		})
 	default:
 		p.warn("the publication "+p.s.Publication.Name+" lacks captured tables: "+listed(missing), "their changes never come; publication.autocreate.mode is "+mode, add)
 	}

@@ -4,14 +4,12 @@ package postgrescdc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // oldestServer is the first version with the output plugin pgoutput.
@@ -42,8 +40,8 @@ func (p *flight) checkServer() {
 		p.warn("the server is a standby with hot_standby_feedback off", "the primary may clean up rows of its catalogs that decoding needs, and the slot is then lost",
 			"ALTER SYSTEM SET hot_standby_feedback = on;\nSELECT pg_reload_conf();")
 	}
-	if need := 2 + p.s.Snapshot.Threads; f.ConnLimit >= 0 && f.ConnLimit < need {
-		p.fatal(fmt.Sprintf("the user %s may have %d connections", f.User, f.ConnLimit), fmt.Sprintf("the connector needs %d: for the stream, for the catalog, and snapshot.max.threads to read tables", need),
+	if need := p.connections(); f.ConnLimit >= 0 && f.ConnLimit < need && !f.Superuser {
+		p.fatal(fmt.Sprintf("the user %s may have %d connections", f.User, f.ConnLimit), fmt.Sprintf("the connector needs %d: for the stream, for the catalog, for a look at the slot now and then, and snapshot.max.threads to read tables", need),
 			fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", quoteIdent(f.User), need))
 	}
 	if status := p.s.Slot.StatusInterval.Milliseconds(); f.Timeout > 0 && status >= f.Timeout {
@@ -52,16 +50,23 @@ func (p *flight) checkServer() {
 	}
 }
 
+// connections is how many are open at the same time.
+func (p *flight) connections() int {
+	return p.connectionsOf(p.start == nil || p.readsTables())
+}
+
+func (p *flight) connectionsOf(reads bool) int {
+	if !reads {
+		return 2
+	}
+	return 3 + p.s.Snapshot.Threads
+}
+
 // checkReplication opens a connection for replication, if it should work by what is known.
 func (p *flight) checkReplication(ctx context.Context, conn *pgx.Conn) error {
 	f := &p.server
 	if !f.Replication || f.Senders >= f.MaxSenders || f.ConnLimit == 1 {
 		return nil
-	}
-	here, err := scalar(ctx, conn.PgConn(), "SELECT system_identifier FROM pg_catalog.pg_control_system()")
-	var denied *pgconn.PgError
-	if err != nil && !errors.As(err, &denied) {
-		return err
 	}
 	repl, err := p.s.dialReplication(ctx)
 	if err != nil {
@@ -69,14 +74,11 @@ func (p *flight) checkReplication(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	defer hangUp(repl)
-	there, err := identify(ctx, repl)
-	if err != nil {
-		return err
+	other, err := sameServer(ctx, conn.PgConn(), repl)
+	if other != nil {
+		p.findings = append(p.findings, *other)
 	}
-	if denied == nil && there.system != here {
-		p.fatal("connections for SQL and for replication reach different servers", "their system identifiers are "+here+" and "+there.system+"; let database.hostname and database.port name one server", "")
-	}
-	return nil
+	return err
 }
 
 // checkSlot looks at the slot if there is one, and at the room for it if there is none.
@@ -84,6 +86,7 @@ func (p *flight) checkSlot() {
 	name, f := p.s.Slot.Name, &p.server
 	drop := "SELECT pg_drop_replication_slot(" + quoteLiteral(name) + ");"
 	switch {
+	case p.slot == nil && p.start != nil && !p.start.makesSlot:
 	case p.slot == nil:
 		p.checkRoom()
 	case p.slot.Type != "logical" || p.slot.Plugin != "pgoutput":
@@ -92,6 +95,8 @@ func (p *flight) checkSlot() {
 	case p.slot.Database != p.s.Server.Database:
 		p.fatal(fmt.Sprintf("the replication slot %s belongs to the database %s", name, p.slot.Database),
 			"a slot can only be read in its database. Dropping it takes away what its reader has not read: consider another slot.name", drop)
+	case p.start != nil && (p.slot.lost() || p.slot.Active):
+		// What follows from it depends on the offset; the stream waits for a slot in use.
 	case p.slot.lost():
 		p.findings = append(p.findings, finding{
 			What: fmt.Sprintf("the replication slot %s is lost (%s)", name, strings.TrimSpace(p.slot.Status+" "+p.slot.Invalidation)),
@@ -99,8 +104,7 @@ func (p *flight) checkSlot() {
 			SQL:  drop, Fatal: p.s.Slot.LostPolicy == "fail",
 		})
 	case p.slot.Status == "unreserved":
-		p.warn("the replication slot "+name+" will be lost at the next checkpoint", "it needs more of the server's log than max_slot_wal_keep_size allows: start the connector, or allow more",
-			"ALTER SYSTEM SET max_slot_wal_keep_size = -1;\nSELECT pg_reload_conf();")
+		p.warn("the replication slot "+name+" will be lost at the next checkpoint", "it needs more of the server's log than max_slot_wal_keep_size allows: start the connector, or allow more", keepAllSQL)
 	case p.slot.Active:
 		p.warn(fmt.Sprintf("the replication slot %s is in use by process %d", name, p.slot.PID),
 			"a slot has one reader. This is as it should be while the connector runs; two connectors need two slots", fmt.Sprintf("SELECT pg_terminate_backend(%d);", p.slot.PID))
@@ -116,11 +120,11 @@ func (p *flight) checkSlot() {
 func (p *flight) checkRoom() {
 	f := &p.server
 	if f.Slots >= f.MaxSlots {
-		p.fatal(fmt.Sprintf("all %d replication slots are taken", f.MaxSlots),
+		p.passing(fmt.Sprintf("all %d replication slots are taken", f.MaxSlots),
 			"the slot "+p.s.Slot.Name+" cannot be made. Drop one that nobody needs, or allow more."+needsRestart, fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d;", f.Slots+4))
 	}
 	if f.Senders >= f.MaxSenders {
-		p.fatal(fmt.Sprintf("all %d connections for replication are taken", f.MaxSenders),
+		p.passing(fmt.Sprintf("all %d connections for replication are taken", f.MaxSenders),
 			"the connector needs one."+needsRestart, fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d;", f.Senders+4))
 	}
 }
@@ -141,12 +145,15 @@ func (p *flight) checkPrivileges() {
 	if !f.Replication {
 		p.fatal("the user "+f.User+" may not replicate", "the stream needs the attribute REPLICATION", p.replicationSQL(user))
 	}
-	if !p.snapshots() {
+	if !p.readsTables() {
 		return
 	}
 	var schemas, tables, grants []string
 	var hidden []string
 	p.captured(func(t *tableFacts) {
+		if !p.isRead(t) {
+			return
+		}
 		if !t.MayUse && !slices.Contains(schemas, t.Schema) {
 			schemas = append(schemas, t.Schema)
 			grants = append(grants, "GRANT USAGE ON SCHEMA "+quoteIdent(t.Schema)+" TO "+user+";")
@@ -156,7 +163,7 @@ func (p *flight) checkPrivileges() {
 			grants = append(grants, "GRANT SELECT ON "+t.name().sql()+" TO "+user+";")
 		}
 		if t.Hidden {
-			hidden = append(hidden, t.name().String())
+			hidden = append(hidden, t.hidden())
 		}
 	})
 	if len(schemas)+len(tables) > 0 {

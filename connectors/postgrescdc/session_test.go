@@ -108,10 +108,10 @@ func TestNoSessionIsLeft(t *testing.T) {
 		}, func(w *world) {
 			r := w.start()
 			w.exec(`INSERT INTO signals VALUES ('1', 'execute-snapshot', '{"data-collections": ["public[.]wide"]}')`)
-			r.records()
-			if got := w.sessions(); !strings.Contains(got, "chunk") {
-				w.t.Errorf("no session reads chunks: %s", got)
-			}
+			w.eventually("a session reads chunks", func() bool {
+				r.poll(time.Second, 10)
+				return strings.Contains(w.sessions(), "chunk")
+			})
 			r.stop()
 		}},
 	} {

@@ -85,7 +85,7 @@ func TestSlotOfOthers(t *testing.T) {
 	w.exec("SELECT pg_create_logical_replication_slot('" + w.props["slot.name"] + "', 'test_decoding')")
 	r, err := w.tryStart()
 	r.stop()
-	if err == nil || !strings.Contains(err.Error(), "logical slot of plugin \"test_decoding\"") {
+	if err == nil || !strings.Contains(err.Error(), "is a logical slot of plugin test_decoding: a logical one of pgoutput is needed") {
 		t.Fatalf("the start ends with %v", err)
 	}
 	other := w.srv.Database(t)
@@ -93,7 +93,7 @@ func TestSlotOfOthers(t *testing.T) {
 	w.srv.MustExec(t, other, "SELECT pg_create_logical_replication_slot('"+w.props["slot.name"]+"', 'pgoutput')")
 	r, err = w.tryStart()
 	r.stop()
-	if err == nil || !strings.Contains(err.Error(), "belongs to database") {
+	if err == nil || !strings.Contains(err.Error(), "belongs to the database ") {
 		t.Fatalf("the start ends with %v", err)
 	}
 }

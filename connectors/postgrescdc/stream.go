@@ -422,6 +422,10 @@ func isTimeout(err error) bool {
 // passes reports whether an error may pass by itself: the connection is gone, the
 // server is starting, stopping or out of resources, or somebody else has the slot.
 func passes(err error) bool {
+	var start *startError
+	if errors.As(err, &start) {
+		return start.passes()
+	}
 	var local *spoolError
 	if errors.As(err, &local) {
 		return false

@@ -63,6 +63,8 @@ type task struct {
 	lookEvery time.Duration
 	// watchEvery is how often the slot is looked at; 0 for the usual.
 	watchEvery time.Duration
+	// unwatched says that the user may not have the connection that this takes.
+	unwatched bool
 }
 
 // Start checks that the server has what the committed offset needs, and begins to read
@@ -119,11 +121,13 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 	t.decoder = &decoder{e: t.emitter}
 	tables, err := t.s.capturedTables(ctx, conn.PgConn())
 	if err == nil {
-		err = t.s.setIdentities(ctx, conn.PgConn(), t.log, tables)
+		err = t.guard(tables)
 	}
 	if err == nil {
-		err = t.guard(tables)
-		t.warnUnlogged(tables)
+		err = t.preflight(ctx, conn, tables, stored)
+	}
+	if err == nil {
+		err = t.s.setIdentities(ctx, conn.PgConn(), t.log, tables)
 	}
 	var found []capturedTable
 	if err == nil {
@@ -137,7 +141,7 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 		return err
 	}
 	tables = slices.DeleteFunc(tables, func(c capturedTable) bool { return slices.ContainsFunc(found, c.is) })
-	start, err := t.begin(ctx, repl, tables, stored)
+	start, err := t.beginAt(ctx, conn, repl, tables, stored)
 	if err != nil || start.exported == "" {
 		hangUp(repl)
 	}
@@ -148,6 +152,18 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 	t.committed.Store(t.emitter.place.incremental)
 	t.takeIn(found)
 	return nil
+}
+
+// beginAt begins if repl leads to the server of conn.
+func (t *task) beginAt(ctx context.Context, conn *pgx.Conn, repl *pgconn.PgConn, tables []capturedTable, stored *place) (*beginning, error) {
+	other, err := sameServer(ctx, conn.PgConn(), repl)
+	if err != nil {
+		return &beginning{}, err
+	}
+	if other != nil {
+		return &beginning{}, &startError{findings: []finding{*other}}
+	}
+	return t.begin(ctx, repl, tables, stored)
 }
 
 // openCatalog returns the connection for questions to the catalog, and opens it anew if
@@ -194,6 +210,9 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 
 // watch is the goroutine that looks at the slot.
 func (t *task) watch(ctx context.Context) {
+	if t.unwatched {
+		return
+	}
 	every := t.watchEvery
 	if every == 0 {
 		every = watchEvery

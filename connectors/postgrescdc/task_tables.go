@@ -81,19 +81,6 @@ func (t *task) promised(n *incremental) bool {
 	return c != nil && slices.ContainsFunc(c.Tables, func(o incrementalTable) bool { return o.New && o.Name == n.Tables[0].Name })
 }
 
-// warnUnlogged names tables whose changes will not come.
-func (t *task) warnUnlogged(tables []capturedTable) {
-	var names []string
-	for _, c := range tables {
-		if c.unlogged {
-			names = append(names, c.name.String())
-		}
-	}
-	if len(names) > 0 {
-		t.log.Warn("tables are unlogged: their rows are read in snapshots, and their changes do not come", "tables", names)
-	}
-}
-
 // guard applies guardrail.collections.max.
 func (t *task) guard(tables []capturedTable) error {
 	most := t.s.Runtime.MaxTables
