@@ -34,6 +34,9 @@ type figures struct {
 	rows, bytes         atomic.Int64
 	estimated           atomic.Int64 // rows of all tables, by the server's statistics
 	tables, tablesAhead atomic.Int64
+	// finished counts tables, while chunks are read; both belong to Poll.
+	finished int64
+	chunking bool
 }
 
 // Figures implements connect.Observer.
@@ -105,6 +108,9 @@ func (f *figures) beginSnapshot(tables []capturedTable, now time.Time) {
 	for _, t := range tables {
 		total += max(t.rows, 0)
 	}
+	f.rows.Store(0)
+	f.bytes.Store(0)
+	f.done.Store(false)
 	f.estimated.Store(total)
 	f.tables.Store(int64(len(tables)))
 	f.tablesAhead.Store(int64(len(tables)))

@@ -30,6 +30,15 @@ type capturedTable struct {
 
 func (t capturedTable) is(o capturedTable) bool { return t.id == o.id }
 
+// source is what the rows of the table are read from: those that the stream tells of under
+// its name, and not those of tables that inherit from it.
+func (t capturedTable) source() string {
+	if t.kind == 'p' {
+		return t.name.sql()
+	}
+	return "ONLY " + t.name.sql()
+}
+
 const tablesSQL = `SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident,
  pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int, c.reltuples::bigint, c.relpersistence = 'u'
  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

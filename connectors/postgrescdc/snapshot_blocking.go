@@ -215,10 +215,7 @@ func (r *snapshotReader) custom(t capturedTable) (statement, condition string) {
 // from is what a table is read from, and under which conditions.
 func (r *snapshotReader) from(t capturedTable, conditions []string) string {
 	statement, condition := r.custom(t)
-	from := "ONLY " + t.name.sql()
-	if t.kind == 'p' {
-		from = t.name.sql()
-	}
+	from := t.source()
 	if statement != "" {
 		from = "(" + strings.TrimRight(strings.TrimSpace(statement), ";") + ") custom"
 	}

@@ -53,8 +53,10 @@ type chunkRows struct {
 	end       bool
 	horizon   lsn
 	running   []uint32
-	resolved  []incrementalTable
-	err       error
+	// estimate is how many rows are left with these, by the server's statistics.
+	estimate int64
+	resolved []incrementalTable
+	err      error
 }
 
 // chunkReader reads chunks with a connection of its own, which is open as long as there
@@ -86,7 +88,7 @@ func (r *chunkReader) read(ctx context.Context, n *incremental) *chunkRows {
 			c.err = r.publish(ctx, t)
 		}
 		if c.err == nil {
-			c.err = r.copyChunk(ctx, c, t, n.After)
+			c.err = r.copyChunk(ctx, c, n)
 		}
 	}
 	if c.err != nil {
@@ -163,14 +165,48 @@ func (r *chunkReader) outlive(ctx context.Context) error {
 // duplicateObject is the code of the server for what is there already.
 const duplicateObject = "42710"
 
-var errNoKey = errors.New("it has no primary key, by which it could be read in parts")
+var (
+	errNoKey    = errors.New("it has no primary key that is published, by which it could be read in parts")
+	errReplaced = errors.New("it was replaced meanwhile")
+)
 
-// copyChunk reads a chunk in a transaction of its own.
-func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, t incrementalTable, after []string) error {
-	conn := r.conn.PgConn()
-	if err := run(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+// copyChunk reads a chunk of the first table in a transaction of its own. The table is held
+// in its form before the snapshot of that is taken: to an older one it would be empty once
+// it was rewritten.
+func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, n *incremental) error {
+	conn, t := r.conn.PgConn(), n.Tables[0]
+	tables, err := r.s.capturedTables(ctx, conn)
+	if err != nil {
 		return err
 	}
+	c.estimate = n.estimate(tables)
+	at := slices.IndexFunc(tables, t.is)
+	if at < 0 {
+		c.end = true
+		return nil
+	}
+	err = run(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE "+tables[at].name.sql()+" IN ACCESS SHARE MODE")
+	if err != nil {
+		return err
+	}
+	if err := r.look(ctx, c); err != nil {
+		return err
+	}
+	if err := r.describe(ctx, c, tables[at]); err != nil {
+		return err
+	}
+	var rows bytes.Buffer
+	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, tables[at], n, c.published.conditions())); err != nil {
+		return fmt.Errorf("copy from table %s: %w", t.Name, r.s.explainHidden(ctx, c.plan.relation.name, err))
+	}
+	c.rows = rows.Bytes()
+	c.index(r.s.Snapshot.ChunkSize)
+	return run(ctx, conn, "COMMIT")
+}
+
+// look notes where the snapshot of the transaction lies in the stream.
+func (r *chunkReader) look(ctx context.Context, c *chunkRows) error {
+	conn := r.conn.PgConn()
 	snapshot, err := scalar(ctx, conn, "SELECT txid_current_snapshot()")
 	if err != nil {
 		return err
@@ -182,23 +218,7 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, t incremental
 	if err != nil {
 		return err
 	}
-	if err := c.horizon.Scan(at); err != nil {
-		return err
-	}
-	if err := r.describe(ctx, c, t); err != nil {
-		return err
-	}
-	if c.plan == nil { // the table is gone
-		c.end = true
-		return run(ctx, conn, "COMMIT")
-	}
-	var rows bytes.Buffer
-	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, t, after, c.published.conditions())); err != nil {
-		return fmt.Errorf("copy from table %s: %w", t.Name, r.s.explainHidden(ctx, c.plan.relation.name, err))
-	}
-	c.rows = rows.Bytes()
-	c.index(r.s.Snapshot.ChunkSize)
-	return run(ctx, conn, "COMMIT")
+	return c.horizon.Scan(at)
 }
 
 // runningIn reads the transactions that were under way at a snapshot.
@@ -222,37 +242,37 @@ func runningIn(snapshot string) ([]uint32, error) {
 }
 
 // describe plans the table as it is in the snapshot.
-func (r *chunkReader) describe(ctx context.Context, c *chunkRows, t incrementalTable) error {
-	tables, err := r.s.capturedTables(ctx, r.conn.PgConn())
+func (r *chunkReader) describe(ctx context.Context, c *chunkRows, t capturedTable) error {
+	known, err := loadTable(ctx, r.conn, t.id)
 	if err != nil {
-		return err
+		return fmt.Errorf("look up table %s: %w", t.name, err)
 	}
-	i := slices.IndexFunc(tables, func(o capturedTable) bool { return o.name.String() == t.Name })
-	if i < 0 {
-		return nil
+	if len(known.columns) == 0 {
+		return fmt.Errorf("look up table %s: %w", t.name, errReplaced)
 	}
-	known, err := loadTable(ctx, r.conn, tables[i].id)
-	if err != nil {
-		return fmt.Errorf("look up table %s: %w", t.Name, err)
+	if !known.primary {
+		return fmt.Errorf("read table %s: %w", t.name, errNoKey)
 	}
 	catalog, err := loadTypes(ctx, r.conn)
 	if err != nil {
 		return err
 	}
-	if !known.primary {
-		return fmt.Errorf("read table %s: %w", t.Name, errNoKey)
-	}
-	if c.published, err = r.s.restriction(ctx, r.conn.PgConn(), tables[i]); err != nil {
+	if c.published, err = r.s.restriction(ctx, r.conn.PgConn(), t); err != nil {
 		return err
 	}
 	p := newPlanner(r.s, r.schemas, catalog)
-	c.table = tables[i].id
-	c.plan, err = p.plan(describeTable(tables[i], known, c.published), known)
-	return err
+	c.table = t.id
+	if c.plan, err = p.plan(describeTable(t, known, c.published), known); err != nil {
+		return err
+	}
+	if c.plan.chunkKey == nil {
+		return fmt.Errorf("read table %s: %w", t.name, errNoKey)
+	}
+	return nil
 }
 
 // statement selects the rows behind a key, in the order of the primary key.
-func (r *chunkReader) statement(plan *tablePlan, t incrementalTable, after, conditions []string) string {
+func (r *chunkReader) statement(plan *tablePlan, t capturedTable, n *incremental, conditions []string) string {
 	columns := make([]string, len(plan.columns))
 	for i := range plan.columns {
 		columns[i] = quoteIdent(plan.described[i].Name)
@@ -261,17 +281,17 @@ func (r *chunkReader) statement(plan *tablePlan, t incrementalTable, after, cond
 	for i, k := range plan.chunkKey {
 		keys[i] = columns[k]
 	}
-	if len(after) == len(keys) {
-		values := make([]string, len(after))
-		for i, v := range after {
+	if len(n.After) == len(keys) {
+		values := make([]string, len(keys))
+		for i, v := range n.After {
 			values[i] = quoteLiteral(v)
 		}
 		conditions = append(conditions, "("+strings.Join(keys, ", ")+") > ("+strings.Join(values, ", ")+")")
 	}
-	if t.Filter != "" {
-		conditions = append(conditions, "("+t.Filter+")")
+	if filter := n.Tables[0].Filter; filter != "" {
+		conditions = append(conditions, "("+filter+")")
 	}
-	sql := "COPY (SELECT " + strings.Join(columns, ", ") + " FROM " + plan.relation.name.sql()
+	sql := "COPY (SELECT " + strings.Join(columns, ", ") + " FROM " + t.source()
 	if len(conditions) > 0 {
 		sql += " WHERE " + strings.Join(conditions, " AND ")
 	}

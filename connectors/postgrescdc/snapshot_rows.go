@@ -57,8 +57,7 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 		}
 		if row == nil {
 			r.finish(e, b)
-			r.figures.tablesAhead.Store(0)
-			r.figures.done.Store(true)
+			r.figures.copied(e.place.incremental)
 			return true
 		}
 		w.firstOf = w.held == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan

@@ -163,7 +163,7 @@ func TestATableLosesItsKey(t *testing.T) {
 			r.commit(b, len(b.Records))
 			return false
 		}
-		return strings.Contains(err.Error(), "go on with the snapshot: read table public.b: it has no primary key")
+		return strings.Contains(err.Error(), "go on with the snapshot: read table public.b: it has no primary key that is published")
 	})
 	r.stop()
 	w.exec("DELETE FROM b WHERE id = 2; UPDATE b SET v = 'u' WHERE id = 3")
@@ -293,4 +293,25 @@ func TestPlaceBehindTheLastChunk(t *testing.T) {
 			t.Errorf("at %d behind the last table: %+v", end, p.snapshot)
 		}
 	}
+}
+
+// TestChunksOfATableWithHeirs reads a table from which others inherit: their rows have
+// records of their own.
+func TestChunksOfATableWithHeirs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, thousandRows+"; CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (b); INSERT INTO heir VALUES (2000, 'heir')", map[string]string{"incremental.snapshot.chunk.size": "500"})
+	w.readSome(310)
+	r := w.start()
+	defer r.stop()
+	snapshotted(r)
+	r.incrementalDone(w.position())
+	for i := range w.written {
+		if w.written[i].Topic == "srv.public.b" && jsonText(w.written[i].Key) == `{"id":2000}` {
+			t.Fatal("a row of the heir comes as one of the table")
+		}
+	}
+	if got := snapshotRowsOf(w.written, "srv.public.b")["incremental"]; got != 1000 {
+		t.Errorf("%d rows were read by key, want 1000", got)
+	}
+	w.checkState("heir")
 }

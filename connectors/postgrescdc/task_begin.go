@@ -178,6 +178,8 @@ func (t *task) snapshotFailed(ctx context.Context, err error) error {
 }
 
 func (t *task) resumeSnapshot(ctx context.Context) error {
+	ctx, done := graced(ctx)
+	defer done()
 	conn, err := t.openCatalog(ctx)
 	if err != nil {
 		return err

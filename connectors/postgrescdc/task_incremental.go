@@ -101,6 +101,9 @@ func (t *task) begins(it *item, horizon lsn) bool {
 // openWindow asks for the next chunk, if there is one to be read.
 func (t *task) openWindow() {
 	e := t.emitter
+	if e.place.incremental == nil {
+		t.figures.endChunks()
+	}
 	if n := e.place.incremental; !n.active() || t.now().Before(t.chunkPause) || !t.promised(n) {
 		return
 	}
@@ -129,7 +132,7 @@ func (t *task) usable(w *chunkWindow) bool {
 	switch {
 	case errors.Is(c.err, context.Canceled):
 		return false
-	case c.err != nil && (passes(c.err) || changedMeanwhile(c.err)):
+	case c.err != nil && (passes(c.err) || changedMeanwhile(c.err) || errors.Is(c.err, errReplaced)):
 		t.log.Warn("a part of an incremental snapshot cannot be read; it is tried again", "error", c.err)
 		t.chunkPause = t.now().Add(chunkRetry)
 		return false
@@ -148,8 +151,10 @@ func (t *task) usable(w *chunkWindow) bool {
 	early := slices.ContainsFunc(c.running, func(x uint32) bool { return slices.Contains(e.recent[:], x) })
 	if early { // the stream was ahead of what others can see
 		t.chunkPause = t.now().Add(chunkTick)
+		return false
 	}
-	return !early
+	t.figures.beginChunk(w.left, c.estimate, t.now())
+	return true
 }
 
 // changedMeanwhile reports that a table was changed between the look at it and the copy,
@@ -173,7 +178,10 @@ func (t *task) write(w *chunkWindow, b *connect.Batch) bool {
 	if w.got.plan == nil {
 		e.log.Warn("a table of an incremental snapshot does not exist", "table", w.left.Tables[0].Name)
 	}
-	if !e.writeChunk(w) {
+	before, bytes := w.next, b.Bytes()
+	whole := e.writeChunk(w)
+	t.figures.wroteChunk(w.next-before, b.Bytes()-bytes, whole && w.got.end)
+	if !whole {
 		return true
 	}
 	e.window = nil
