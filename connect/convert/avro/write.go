@@ -47,7 +47,7 @@ type target struct {
 func (c *Converter) FromConnect(dst []byte, topic string, s *connect.Schema, v connect.Value) ([]byte, bool, error) {
 	if v.IsNull() {
 		if err := connect.Check(s, v); err != nil {
-			return dst, false, writeError(topic, err)
+			return dst, false, writeError(topic, v, err)
 		}
 		return dst, true, nil
 	}
@@ -56,22 +56,22 @@ func (c *Converter) FromConnect(dst []byte, topic string, s *connect.Schema, v c
 	if w == nil || key != c.lastTo || !w.until.IsZero() {
 		var err error
 		if w, err = c.findWriting(key); err != nil {
-			return dst, false, writeError(topic, err)
+			return dst, false, writeError(topic, v, err)
 		}
 	}
 	if w.err != nil {
-		return dst, false, writeError(topic, w.err)
+		return dst, false, writeError(topic, v, w.err)
 	}
 	out, err := w.plan.encode(append(dst, w.header[:]...), v)
 	if err != nil {
-		return dst, false, writeError(topic, err)
+		return dst, false, writeError(topic, v, err)
 	}
 	return out, false, nil
 }
 
 // writeError gives an error the words that users of the original search for.
-func writeError(topic string, err error) error {
-	return &connect.DataError{Field: fieldOf(err), Err: javaErrorf("Failed to serialize Avro data from topic %s: %w", topic, err)}
+func writeError(topic string, v connect.Value, err error) error {
+	return &connect.DataError{Field: fieldOf(err), Err: javaErrorf("Failed to serialize Avro data from topic %s%s: %w", topic, tableOf(v), err)}
 }
 
 // findWriting takes the way to write from the cache or makes it; an error may pass and
@@ -184,56 +184,4 @@ func describe(found []schema.Incompatibility) string {
 		texts[i] = fmt.Sprintf("%s at %s: %s", f.Type, f.Path, f.Detail)
 	}
 	return strings.Join(texts, "; ")
-}
-
-// refused says why the registry did not take a schema: its own words, and the fields
-// in which the schema departs from the latest version, if there is one.
-func (c *Converter) refused(ctx context.Context, subject string, own *schema.Schema, cause error) error {
-	err := javaErrorf("Error registering Avro schema under subject %s: %w", subject, cause)
-	if connect.IsRetriable(cause) {
-		return err
-	}
-	latest, _, number, fetchErr := FetchSchema(ctx, c.registry, subject, Latest)
-	if fetchErr != nil {
-		return err
-	}
-	for _, pair := range [...]struct {
-		reader, writer *schema.Schema
-		text           string
-	}{
-		{own, latest, "the new schema cannot read version %d"},
-		{latest, own, "version %d cannot read the new schema"},
-	} {
-		found, canErr := schema.CanRead(pair.reader, pair.writer)
-		if canErr == nil && len(found) > 0 {
-			return &bodyError{offset: -1, path: fieldAt(pair.reader, found[0].Path), cause: err,
-				text: fmt.Sprintf("%s; "+pair.text+": %s", err, number, describe(found))}
-		}
-	}
-	return err
-}
-
-// fieldAt is the path of fields that a JSON pointer into a schema leads through.
-func fieldAt(s *schema.Schema, pointer string) string {
-	v, err := schema.ParseJSON([]byte(s.String()))
-	if err != nil {
-		return ""
-	}
-	var fields []string
-	parts := strings.Split(strings.Trim(pointer, "/"), "/")
-	for i := 0; i < len(parts) && v != nil; i++ {
-		var n int
-		if _, err := fmt.Sscanf(parts[i], "%d", &n); err != nil || v.Kind != schema.JSONArray {
-			v = v.Get(parts[i])
-			continue
-		}
-		if n >= len(v.Items) {
-			break
-		}
-		v = v.Items[n]
-		if name := v.Get("name"); name != nil && i > 0 && parts[i-1] == "fields" {
-			fields = append(fields, name.Text)
-		}
-	}
-	return strings.Join(fields, ".")
 }
