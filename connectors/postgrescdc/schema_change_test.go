@@ -45,6 +45,8 @@ func TestSchemaChanges(t *testing.T) {
 			`id:int32! v:string n:int32!=7`}},
 		{"a column without a default is added", items, []string{"DELETE FROM t", "ALTER TABLE t ADD COLUMN n text NOT NULL", "INSERT INTO t VALUES (3, 'c', 'x')"}, []string{"tombstones.on.delete", "false"}, []string{
 			`t {"id":1} d {"id":1,"v":null} null false`, `t {"id":3} c null {"id":3,"v":"c","n":"x"} false`, `id:int32! v:string n:string!`}},
+		{"a column without a default, in one transaction", items, []string{"BEGIN; DELETE FROM t; ALTER TABLE t ADD COLUMN n text NOT NULL; INSERT INTO t VALUES (3, 'c', 'x'); COMMIT"}, []string{"tombstones.on.delete", "false"}, []string{
+			`t {"id":1} d {"id":1,"v":null} null false`, `t {"id":3} c null {"id":3,"v":"c","n":"x"} false`, `id:int32! v:string n:string!`}},
 		{"a column is dropped", items, []string{"INSERT INTO t VALUES (2, 'b')", "ALTER TABLE t DROP COLUMN v", "INSERT INTO t VALUES (3)", "ALTER TABLE t ADD COLUMN v int", "INSERT INTO t VALUES (4, 4)"}, nil, []string{
 			`t {"id":2} c null {"id":2,"v":"b"} false`, `t {"id":3} c null {"id":3} false`, `t {"id":4} c null {"id":4,"v":4} false`, `id:int32! v:int32`}},
 		{"a column is renamed", items, []string{"ALTER TABLE t RENAME v TO w", "INSERT INTO t VALUES (2, 'b')", "ALTER TABLE t RENAME id TO key", "INSERT INTO t VALUES (3, 'c')"}, nil, []string{
