@@ -44,6 +44,7 @@ func (s *Server) route() {
 		"/connectors/{name}/topics":                   {"GET": getTopics},
 		"/connectors/{name}/topics/reset":             {"PUT": resetTopics},
 		"/connectors/{name}/offsets":                  {"GET": getOffsets, "PATCH": alterOffsets, "DELETE": resetOffsets},
+		"/connectors/{name}/signals":                  {"POST": postSignal},
 		"/connectors/{name}/state/{step}/{key...}":    {"GET": getState},
 		"/connector-plugins":                          {"GET": s.listPlugins},
 		"/connector-plugins/{plugin}/config":          {"GET": s.pluginConfig},

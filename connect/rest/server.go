@@ -38,6 +38,7 @@ type Herder interface {
 	AlterPositions(ctx context.Context, name string, ps []connect.Position) (string, error)
 	ResetPositions(ctx context.Context, name string) (string, error)
 	State(name, step, key string) (worker.StateEntry, error)
+	Signal(ctx context.Context, name string, s connect.Signal) error
 	Validate(ctx context.Context, plugin string, config map[string]string) (*worker.ConfigInfos, error)
 }
 

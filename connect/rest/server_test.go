@@ -88,6 +88,11 @@ func (h *herder) AlterPositions(_ context.Context, name string, ps []connect.Pos
 	return "done", h.err
 }
 
+func (h *herder) Signal(_ context.Context, name string, s connect.Signal) error {
+	h.ask("signal %s %q %q %s", name, s.ID, s.Type, s.Data)
+	return h.err
+}
+
 func (h *herder) State(name, step, key string) (worker.StateEntry, error) {
 	return worker.StateEntry{Step: step, Key: key, Task: 1, Value: []byte(`{"of":"` + name + `"}`)}, h.err
 }

@@ -141,6 +141,7 @@ func (r *sourceRoad) start(ctx context.Context) error {
 		}
 		r.task, r.c.task, r.c.position = task, task, task.Position
 		showFigures(r.m, task)
+		r.t.signals.to.Store(&task)
 		return nil
 	})
 }

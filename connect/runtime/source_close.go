@@ -30,7 +30,7 @@ func (r *sourceRoad) untilDue() time.Duration {
 	}
 	full := u.size() >= r.t.o.Worker.UnitBytes
 	switch {
-	case u.final != nil:
+	case u.final != nil || r.hurries():
 		return 0
 	case r.boundary == boundaryConnector:
 		if r.ends || full {
@@ -197,6 +197,7 @@ func (r *sourceRoad) close(hard context.Context) {
 	}
 	if r.task != nil {
 		r.m.SetFigures(nil)
+		r.t.signals.to.Store(nil)
 		logStop(r.log, r.task.Stop(hard))
 	}
 	r.keep.close(hard)

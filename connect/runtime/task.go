@@ -20,12 +20,13 @@ import (
 // Task is one task of a connector. Run is called once; Pause and Resume may be
 // called from any goroutine at any time.
 type Task struct {
-	o      TaskOptions
-	p      *parts
-	paused atomic.Bool
-	waker  waker
-	told   bool // OnRunning has been called
-	tables atomic.Pointer[state.Tables]
+	o       TaskOptions
+	p       *parts
+	paused  atomic.Bool
+	waker   waker
+	told    bool // OnRunning has been called
+	tables  atomic.Pointer[state.Tables]
+	signals signals
 }
 
 // NewTask makes a task: it checks the configuration and instantiates the plugin,

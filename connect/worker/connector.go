@@ -29,8 +29,10 @@ type connector struct {
 	// holders are the tasks that can tell of their state, by number; they belong to the
 	// worker's lock.
 	holders map[int]StateHolder
-	pokes   chan struct{}
-	ends    chan taskEnd
+	// signallers are the tasks that signals can be given to; they belong to the worker's lock.
+	signallers map[int]Signaller
+	pokes      chan struct{}
+	ends       chan taskEnd
 	// removed is closed, and replaced, when the connector is deleted and all of it has
 	// ended; it belongs to the worker's lock.
 	removed chan struct{}

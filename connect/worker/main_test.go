@@ -40,6 +40,9 @@ type world struct {
 	silent bool
 	// states is what the tasks keep, by task and key; nil is not open.
 	states map[string]string
+	// signals is what tasks were signalled, and signalled what they answer.
+	signals   []string
+	signalled error
 	// tasks overrides how many tasks a connector plans.
 	tasks int
 
@@ -178,6 +181,14 @@ func (t *fakeTask) ReadState(step, key string) (json []byte, ok bool, err error)
 	}
 	value, ok := t.w.states[t.name+" "+key]
 	return []byte(value), ok, nil
+}
+
+// Signal answers what the world says, and notes what was asked.
+func (t *fakeTask) Signal(_ context.Context, s connect.Signal) error {
+	t.w.mu.Lock()
+	defer t.w.mu.Unlock()
+	t.w.signals = append(t.w.signals, t.name+" "+s.Type)
+	return t.w.signalled
 }
 
 func (t *fakeTask) Pause()  { t.set(&t.paused, true) }

@@ -81,11 +81,13 @@ func (w *Worker) holders(name string) map[int]StateHolder {
 	return maps.Clone(c.holders)
 }
 
-// hold lets the state of a task be read, or no longer if it has none.
+// hold lets a task be reached from outside: its state be read if it has one, and signals
+// be given to it. With nil it is reached no longer.
 func (c *connector) hold(id int, runner TaskRunner) {
 	holder, able := runner.(StateHolder)
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	c.reach(id, runner)
 	if !able {
 		delete(c.holders, id)
 		return

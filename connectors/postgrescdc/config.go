@@ -22,6 +22,7 @@ func pluginInfo() connect.PluginInfo {
 		Prefixes: []string{
 			"column.mask.with.", "column.mask.hash.", "column.truncate.to.", "snapshot.select.statement.overrides.",
 			postProcessors + ".", "reselector.",
+			consumerPrefix,
 		},
 		Validate: func(c connect.Config) connect.ConfigErrors {
 			_, errs := parseSettings(c)
@@ -136,6 +137,14 @@ type runtimeSettings struct {
 type signalSettings struct {
 	Table  string // as schema.table, "" for none
 	Source bool   // whether signals are read from it
+	// Topic is read for signals, through the client with the properties Consumer; "" for none.
+	Topic    string
+	Brokers  string // "" for the worker's own
+	Group    string
+	Consumer map[string]string
+	// File is read for signals every PollInterval; "" for none.
+	File         string
+	PollInterval time.Duration
 }
 
 const defaultQueueBytes = 16 << 20

@@ -61,9 +61,17 @@ func (p *parser) runtime() runtimeSettings {
 
 func (p *parser) signals() signalSettings {
 	c := p.c
-	p.channels("signal.enabled.channels", "source")
+	channels := p.channels("signal.enabled.channels", "source", "kafka", "file")
 	p.channels("notification.enabled.channels")
-	s := signalSettings{Table: listText(c, "signal.data.collection"), Source: len(c.List("signal.enabled.channels")) > 0}
+	s := signalSettings{Table: listText(c, "signal.data.collection"), Source: slices.Contains(channels, "source"), PollInterval: c.Millis("signal.poll.interval.ms")}
+	if slices.Contains(channels, "kafka") {
+		p.signalTopic(&s)
+	}
+	if slices.Contains(channels, "file") {
+		if s.File = c.String("signal.file"); s.File == "" {
+			p.fail("signal.file", "must name a file, as signal.enabled.channels has file", "")
+		}
+	}
 	if s.Table != "" && (strings.Count(s.Table, ".") != 1 || strings.Contains(s.Table, ",")) {
 		p.fail("signal.data.collection", "must be one table as schema.table", "")
 	}
@@ -72,14 +80,37 @@ func (p *parser) signals() signalSettings {
 
 // absentChannels are channels of the original that do not exist here.
 var absentChannels = map[string]string{
-	"jmx": noJava, "file": "signals are not read from files", "kafka": "signals are not read from a topic", "in-process": "there is no process around the connector",
+	"jmx": noJava, "in-process": "there is no process around the connector",
 	"sink": "notifications are not sent", "log": "notifications are not sent", "http": "notifications are not sent",
 }
 
-// channels checks a list of channel names.
-func (p *parser) channels(key string, valid ...string) {
+// consumerPrefix begins the names of client properties of the topic of signals.
+const consumerPrefix = "signal.consumer."
+
+// signalTopic reads where the topic of signals is, and checks the client's properties.
+func (p *parser) signalTopic(s *signalSettings) {
+	c := p.c
+	if s.Topic = c.String("signal.kafka.topic"); s.Topic == "" {
+		s.Topic = legalTopic(c.String("topic.prefix") + "-signal")
+	}
+	s.Brokers, s.Group, s.Consumer = strings.Join(c.List("signal.kafka.bootstrap.servers"), ","), c.String("signal.kafka.groupId"), c.WithPrefix(consumerPrefix)
+	_, errs := s.client(map[string]string{"bootstrap.servers": "localhost:9092"}, "")
+	for _, e := range errs {
+		if e.Key == "bootstrap.servers" && s.Consumer[e.Key] == "" {
+			e.Key = "signal.kafka." + e.Key
+		} else {
+			e.Key = consumerPrefix + e.Key
+		}
+		p.errs = append(p.errs, e)
+	}
+}
+
+// channels checks a list of channel names, and returns it in lower case.
+func (p *parser) channels(key string, valid ...string) []string {
+	var out []string
 	for _, name := range p.c.List(key) {
 		name = strings.ToLower(name)
+		out = append(out, name)
 		if slices.Contains(valid, name) {
 			continue
 		}
@@ -94,4 +125,5 @@ func (p *parser) channels(key string, valid ...string) {
 		}
 		p.fail(key, "there is no channel "+name, hint)
 	}
+	return out
 }

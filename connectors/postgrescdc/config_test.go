@@ -62,7 +62,7 @@ func TestDefaults(t *testing.T) {
 			ChunkSize: 1024,
 		},
 		Runtime: runtimeSettings{QueueBytes: 16 << 20, EventFailure: "fail", MaxRetries: -1, TooManyTables: "warn"},
-		Signals: signalSettings{Source: true},
+		Signals: signalSettings{Source: true, PollInterval: 5 * time.Second},
 	}
 	s.filter, s.columns = nil, nil
 	if diff := cmp.Diff(want, *s, cmp.AllowUnexported(settings{})); diff != "" {
@@ -145,6 +145,9 @@ func TestMistakes(t *testing.T) {
 		{"channel slip", []string{"signal.enabled.channels", "sorce"}, []string{"signal.enabled.channels: The 'signal.enabled.channels' value is invalid: there is no channel sorce (did you mean source?)"}},
 		{"notifications", []string{"notification.enabled.channels", "sink", "notification.sink.topic.name", "n"}, []string{"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: the channel sink is not available here: notifications are not sent (leave it out)"}},
 		{"xmin", []string{"xmin.fetch.interval.ms", "5"}, []string{"xmin.fetch.interval.ms: "}},
+		{"no file of signals", []string{"signal.enabled.channels", "file", "signal.file", " "}, []string{"signal.file: The 'signal.file' value is invalid: must name a file"}},
+		{"no brokers of signals", []string{"signal.enabled.channels", "kafka", "signal.consumer.bootstrap.servers", ""}, []string{"signal.kafka.bootstrap.servers: "}},
+		{"client of signals", []string{"signal.enabled.channels", "kafka", "signal.consumer.security.protocol", "TLS"}, []string{"signal.consumer.security.protocol: "}},
 		{"two signal tables", []string{"signal.data.collection", "public.a,public.b"}, []string{"signal.data.collection: "}},
 		{"builtin", []string{"table.ignore.builtin", "false"}, []string{"table.ignore.builtin: "}},
 		{"publication name", []string{"publication.name", ""}, []string{"publication.name: "}},

@@ -42,6 +42,7 @@ const (
 	memberTables     = "connectd_snapshot_tables"
 	memberChunks     = "connectd_incremental"
 	memberBlocking   = "connectd_blocking"
+	memberChannels   = "connectd_signals"
 )
 
 // lsn is a place in the log of the server.
@@ -93,6 +94,9 @@ type place struct {
 	snapshot *snapshotProgress
 	// orders are what signals have asked for and is not done.
 	orders
+	// channels is how far signals are worked off that do not come through the stream; nil if
+	// there has been none.
+	channels *channelPlaces
 	// foreign is set if the offset was written by Debezium: the transaction txID is
 	// done up to the change at lsn, counted events times.
 	foreign bool
@@ -169,7 +173,7 @@ func sourcePartition(prefix string) connect.Value {
 func (p place) offset() connect.Value {
 	lastCommit := p.lastCommit
 	p = p.handBack()
-	m := make([]connect.MapEntry, 0, 18)
+	m := make([]connect.MapEntry, 0, 19)
 	number := func(name string, n int64) {
 		m = append(m, connect.MapEntry{Key: connect.String(name), Value: connect.Int64(n)})
 	}
@@ -221,6 +225,9 @@ func (p place) offset() connect.Value {
 	}
 	if p.blocking != nil {
 		text(memberBlocking, p.blocking.text())
+	}
+	if p.channels != nil {
+		text(memberChannels, p.channels.text())
 	}
 	return connect.Map(m)
 }
@@ -374,6 +381,10 @@ func (p *place) readOrders(o *offsetMembers) {
 	read(memberChunks, func(text string) (err error) {
 		p.incremental, err = parseIncremental(text)
 		return err
+	})
+	read(memberChannels, func(text string) error {
+		p.channels = &channelPlaces{}
+		return json.Unmarshal([]byte(text), p.channels)
 	})
 	read(memberBlocking, func(text string) (err error) {
 		p.blocking, err = parseBlocking(text)

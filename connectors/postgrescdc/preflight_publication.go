@@ -42,31 +42,6 @@ func (p *flight) checkCaptured() {
 	}
 }
 
-// checkSignals looks whether the table of signals is one.
-func (p *flight) checkSignals() {
-	name := p.s.Signals.Table
-	if name == "" || !p.s.Signals.Source {
-		return
-	}
-	i := slices.IndexFunc(p.tables, func(t *tableFacts) bool { return p.s.filter.signals(t.Schema, t.Name) })
-	if i < 0 {
-		schema, table, _ := strings.Cut(name, ".")
-		p.warn("the table of signals "+name+" does not exist", "no signal can come", "CREATE TABLE "+tableName{schema, table}.sql()+" (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048));")
-		return
-	}
-	columns := p.tables[i].columnNames()
-	if lacks := slices.DeleteFunc([]string{"id", "type", "data"}, func(c string) bool { return slices.Contains(columns, c) }); len(lacks) > 0 {
-		add := "ALTER TABLE " + p.tables[i].name().sql()
-		for j, c := range lacks {
-			if j > 0 {
-				add += ","
-			}
-			add += " ADD COLUMN " + c + " text"
-		}
-		p.warn("the table of signals "+name+" lacks the columns "+listed(lacks), "signals in it are left out", add+";")
-	}
-}
-
 func (p *flight) checkPublication() {
 	name, pub, mode := p.s.Publication.Name, p.publication, p.s.Publication.Autocreate
 	switch {

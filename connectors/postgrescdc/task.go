@@ -41,6 +41,9 @@ type task struct {
 	chunkReady chan struct{}
 	chunkPause time.Time
 	blocking   blockingLine
+	desk       signalDesk
+	// worker are the client properties of the worker's own cluster.
+	worker map[string]string
 	// snapshotAgain is when a snapshot that broke off goes on.
 	snapshotAgain time.Time
 	// catalogPauses grow while the catalog cannot be asked.
@@ -74,7 +77,7 @@ func (t *task) Start(ctx context.Context, c connect.SourceTaskContext) error {
 	if err := errs.OrNil(); err != nil {
 		return err
 	}
-	t.s, t.log = s, c.Log
+	t.s, t.log, t.worker = s, c.Log, c.Kafka
 	t.catalogPauses = pauses{least: 100 * time.Millisecond, most: s.Slot.RetryDelay}
 	t.queue = newQueue(int(s.Runtime.QueueBytes))
 	stored, err := storedPlace(ctx, c, s.Topics.Prefix)
@@ -148,6 +151,9 @@ func (t *task) prepare(ctx context.Context, c connect.SourceTaskContext, stored 
 	if err != nil {
 		return err
 	}
+	if stored != nil { // also if the tables are read again: no signal comes twice
+		start.place.channels = stored.channels
+	}
 	t.launch(ctx, repl, start)
 	t.committed.Store(t.emitter.place.incremental)
 	t.takeIn(found)
@@ -184,6 +190,9 @@ func (t *task) openCatalog(ctx context.Context) (*pgx.Conn, error) {
 // stream. It owns repl if a snapshot is exported there.
 func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning) {
 	e := t.emitter
+	if start.place.channels == nil {
+		start.place.channels = e.place.channels
+	}
 	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
 	if t.stream == nil { // others look at it: it stays the same
@@ -206,6 +215,7 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	t.wg.Go(func() { t.watch(running) })
 	t.wg.Go(func() { t.readChunks(running) })
 	t.wg.Go(func() { t.read(running, repl, start) })
+	t.watchChannels(running)
 }
 
 // watch is the goroutine that looks at the slot.
@@ -280,6 +290,7 @@ func (t *task) Commit(_ context.Context, ps []connect.Position) error {
 			return err
 		}
 		t.committed.Store(p.incremental)
+		t.desk.safe(p.channels.direct())
 		if t.s.Slot.Flush {
 			t.stream.acknowledge(p.end)
 		}
@@ -289,6 +300,7 @@ func (t *task) Commit(_ context.Context, ps []connect.Position) error {
 
 // Stop ends the reader and closes all connections.
 func (t *task) Stop(ctx context.Context) error {
+	t.desk.close()
 	if t.cancel != nil {
 		t.cancel()
 	}

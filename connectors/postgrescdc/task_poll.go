@@ -46,6 +46,7 @@ func (t *task) fill(ctx context.Context, b *connect.Batch) error {
 		}
 		t.snapshot = nil
 	}
+	t.takeSignals()
 	for !b.Full() && ctx.Err() == nil {
 		if t.between(ctx, b, nil) {
 			return nil
@@ -143,7 +144,7 @@ func (t *task) progress(b *connect.Batch) {
 	if !e.tx.open {
 		b.EndsTransaction = n > 0 || e.tx.emitted
 	}
-	if e.tx.open || e.place.commit != 0 || t.snapshot != nil {
+	if e.tx.open || e.place.commit != 0 || e.place.foreign || t.snapshot != nil {
 		return
 	}
 	behind := t.reported
@@ -197,6 +198,7 @@ func (t *task) wait(ctx context.Context) error {
 	case <-t.queue.ready:
 	case <-t.chunkReady:
 	case <-t.blocking.ready:
+	case <-t.desk.ready:
 	case <-t.blocking.rows():
 	case <-rows:
 	case <-timer.C:

@@ -13,7 +13,9 @@ import (
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Runner{M: m}) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(pgtest.Runner{M: m}, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 func jsonText(v connect.Value) string { return connecttest.Text(v) }
 
