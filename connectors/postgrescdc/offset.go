@@ -220,6 +220,12 @@ func (p place) offset() connect.Value {
 	if p.snapshot != nil && len(p.snapshot.tables) > 0 {
 		text(memberTables, p.snapshot.text())
 	}
+	p.writeSignals(text)
+	return connect.Map(m)
+}
+
+// writeSignals writes what signals have asked for, and how far they are worked off.
+func (p *place) writeSignals(text func(name, s string)) {
 	if p.incremental != nil {
 		text(memberChunks, p.incremental.text())
 	}
@@ -229,7 +235,6 @@ func (p place) offset() connect.Value {
 	if p.channels != nil {
 		text(memberChannels, p.channels.text())
 	}
-	return connect.Map(m)
 }
 
 // text writes the tables as one JSON object, since members of offsets are plain. The
