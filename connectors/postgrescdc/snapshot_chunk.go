@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/types"
 )
 
 // chunkWindow is one chunk of an incremental snapshot, from the moment at which it is
@@ -66,6 +67,21 @@ type chunkReader struct {
 	log     *slog.Logger
 	schemas *schemas
 	conn    *pgx.Conn
+	// types are those of the database when they were last needed, nil before.
+	types *types.Catalog
+}
+
+// knowTypes reads the types, again if the table has some that users have created: those
+// may be new, or have changed.
+func (r *chunkReader) knowTypes(ctx context.Context, t *catalogTable) error {
+	if r.types != nil && !slices.ContainsFunc(t.columns, func(c types.Column) bool { return c.Type >= firstUserType }) {
+		return nil
+	}
+	catalog, err := loadTypes(ctx, r.conn)
+	if err == nil {
+		r.types = catalog
+	}
+	return err
 }
 
 func (r *chunkReader) close() {
@@ -207,18 +223,14 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, n *incrementa
 // look notes where the snapshot of the transaction lies in the stream.
 func (r *chunkReader) look(ctx context.Context, c *chunkRows) error {
 	conn := r.conn.PgConn()
-	snapshot, err := scalar(ctx, conn, "SELECT txid_current_snapshot()")
+	rows, err := rowsOf(ctx, conn, "SELECT txid_current_snapshot(), pg_current_wal_insert_lsn()")
 	if err != nil {
+		return fmt.Errorf("look up the place of the snapshot: %w", err)
+	}
+	if c.running, err = runningIn(rows[0].text(0)); err != nil {
 		return err
 	}
-	if c.running, err = runningIn(snapshot); err != nil {
-		return err
-	}
-	at, err := scalar(ctx, conn, "SELECT pg_current_wal_insert_lsn()")
-	if err != nil {
-		return err
-	}
-	return c.horizon.Scan(at)
+	return c.horizon.Scan(rows[0].text(1))
 }
 
 // runningIn reads the transactions that were under way at a snapshot.
@@ -253,14 +265,13 @@ func (r *chunkReader) describe(ctx context.Context, c *chunkRows, t capturedTabl
 	if !known.primary {
 		return fmt.Errorf("read table %s: %w", t.name, errNoKey)
 	}
-	catalog, err := loadTypes(ctx, r.conn)
-	if err != nil {
+	if err := r.knowTypes(ctx, known); err != nil {
 		return err
 	}
 	if c.published, err = r.s.restriction(ctx, r.conn.PgConn(), t); err != nil {
 		return err
 	}
-	p := newPlanner(r.s, r.schemas, catalog)
+	p := newPlanner(r.s, r.schemas, r.types)
 	c.table = t.id
 	if c.plan, err = p.plan(describeTable(t, known, c.published), known); err != nil {
 		return err
