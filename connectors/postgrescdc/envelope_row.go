@@ -70,6 +70,9 @@ func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) er
 	if !t.captured || e.tx.commit < e.frontier(t) {
 		return nil
 	}
+	if n := max(len(ev.before), len(ev.after)); n > len(t.columns) && !t.signals {
+		return fmt.Errorf("read %s at %s: a row of %s has %d columns, and the table %d", changeNames[what], at, t.name, n, len(t.columns))
+	}
 	if t.signals {
 		e.signal(what, ev)
 	}

@@ -434,7 +434,7 @@ func passes(err error) bool {
 	if errors.As(err, &server) {
 		code := server.Code
 		return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "53") ||
-			code == "55006" || code == "58000" && strings.Contains(server.Message, "recovery")
+			code == objectInUse || (code == "58000" || code == "0A000") && strings.Contains(server.Message, "recovery")
 	}
 	var n net.Error
 	return errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

@@ -25,6 +25,9 @@ func (d *decoder) message(ctx context.Context, at lsn, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("read stream at %s: %w", at, err)
 	}
+	if rule := d.broken(kind); rule != "" {
+		return fmt.Errorf("read stream at %s: %s", at, rule)
+	}
 	e := d.e
 	switch kind {
 	case pgoutput.KindBegin:
@@ -51,6 +54,34 @@ func (d *decoder) message(ctx context.Context, at lsn, data []byte) error {
 		return fmt.Errorf("read stream at %s: a %s message was not asked for", at, kind)
 	}
 	return nil
+}
+
+// mostColumns is how many columns a table can have.
+const mostColumns = 1600
+
+// broken says which rule of the protocol a message breaks, "" for none. Places in a
+// transaction are counted: outside of one they mean nothing.
+func (d *decoder) broken(kind pgoutput.Kind) string {
+	tx := &d.e.tx
+	switch kind {
+	case pgoutput.KindBegin:
+		if tx.open {
+			return fmt.Sprintf("BEGIN inside of transaction %d", tx.txID)
+		}
+	case pgoutput.KindInsert, pgoutput.KindUpdate, pgoutput.KindDelete, pgoutput.KindTruncate, pgoutput.KindOrigin:
+		if !tx.open {
+			return fmt.Sprintf("%s outside of a transaction", kind)
+		}
+	case pgoutput.KindMessage:
+		if !tx.open && d.m.Message.Transactional {
+			return "a message of a transaction outside of one"
+		}
+	case pgoutput.KindRelation:
+		if n := len(d.m.Relation.Columns); n > mostColumns {
+			return fmt.Sprintf("relation %s.%s has %d columns, and a table can have %d", d.m.Relation.Namespace, d.m.Relation.Name, n, mostColumns)
+		}
+	}
+	return ""
 }
 
 func (d *decoder) begin(at lsn) {

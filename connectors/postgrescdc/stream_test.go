@@ -138,6 +138,8 @@ func TestErrorsThatPass(t *testing.T) {
 		{"invalidated slot", server("55000"), false},
 		{"password", server("28P01"), false},
 		{"no privilege", server("42501"), false},
+		{"not promoted yet", fmt.Errorf("x: %w", &pgconn.PgError{Code: "0A000", Message: "logical decoding cannot be used while in recovery"}), true},
+		{"not supported", server("0A000"), false},
 		{"no such slot", server("42704"), false},
 		{"removed segment", server("58P01"), false},
 		{"closed by the other side", fmt.Errorf("x: %w", io.ErrUnexpectedEOF), true},

@@ -117,14 +117,18 @@ func (n *native) command(port int) *exec.Cmd {
 func (n *native) remove(context.Context) error { return nil }
 
 // ready reads postmaster.pid, whose first line is the process id and whose eighth is
-// the state. Asking the port could mean the server of someone else.
+// the state: "standby" is one that takes connections. Asking the port could mean the server of someone else.
 func (n *native) ready(pid int) bool {
 	text, err := os.ReadFile(filepath.Join(n.data(), "postmaster.pid"))
 	if err != nil {
 		return false
 	}
 	lines := strings.Split(string(text), "\n")
-	return len(lines) > 7 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) < 8 || lines[0] != strconv.Itoa(pid) {
+		return false
+	}
+	state := strings.TrimSpace(lines[7])
+	return state == "ready" || state == "standby"
 }
 
 func (n *native) refusal(log string) refusal {
