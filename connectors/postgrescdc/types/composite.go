@@ -99,24 +99,43 @@ func rowField(a *connect.Arena, data []byte) (raw, rest []byte, null bool, err e
 	return nil, nil, false, errComposite
 }
 
-// unquoteRow reads double quotes, in which a quote is doubled or escaped.
+// unquoteRow reads double quotes, in which a quote is doubled or escaped. Without either
+// raw aliases data.
 func unquoteRow(a *connect.Arena, data []byte) (raw, rest []byte, err error) {
-	out := a.Bytes(len(data))[:0]
-	for i := 1; i < len(data); i++ {
-		c := data[i]
-		if c == '"' {
-			if i+1 == len(data) || data[i+1] != '"' {
-				return out, data[i+1:], nil
-			}
+	end, plain := rowQuoteEnd(data)
+	if end < 0 {
+		return nil, nil, errComposite
+	}
+	raw, rest = data[1:end], data[end+1:]
+	if plain {
+		return raw, rest, nil
+	}
+	out := a.Bytes(len(raw))[:0]
+	for i := 0; i < len(raw); i++ {
+		if raw[i] == '"' || raw[i] == '\\' {
 			i++
 		}
-		if c == '\\' {
-			if i++; i == len(data) {
-				break
-			}
-			c = data[i]
-		}
-		out = append(out, c)
+		out = append(out, raw[i])
 	}
-	return nil, nil, errComposite
+	return out, rest, nil
+}
+
+// rowQuoteEnd returns the place of the quote that closes the one at the beginning, -1 if
+// there is none, and whether there is nothing doubled or escaped between them.
+func rowQuoteEnd(data []byte) (end int, plain bool) {
+	plain = true
+	for i := 1; i < len(data); i++ {
+		switch {
+		case data[i] == '\\':
+			i++
+		case data[i] != '"':
+			continue
+		case i+1 == len(data) || data[i+1] != '"':
+			return i, plain
+		default:
+			i++
+		}
+		plain = false
+	}
+	return -1, false
 }
