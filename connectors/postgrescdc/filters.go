@@ -103,7 +103,7 @@ func (f *filter) parseKeys(list string) error {
 // table reports whether rows of the table are captured. System schemas never are; the
 // table of signals always is.
 func (f *filter) table(schema, table string) bool {
-	if systemSchema(schema) {
+	if systemSchema(schema) || strings.EqualFold(table, "spatial_ref_sys") {
 		return false
 	}
 	name := schema + "." + table

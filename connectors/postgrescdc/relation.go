@@ -201,7 +201,7 @@ func (p *planner) column(t *tablePlan, i int, row *connect.Builder, taken map[st
 		row.Field(field, p.fieldSchema(name, d.Name, typeName, length, plan.Schema))
 	}
 	if !plan.Dropped {
-		c.null = nullOf(plan.Schema)
+		c.null = plan.Absent()
 	}
 	if et := p.types.Type(d.Type); et != nil && et.Kind == 'e' {
 		c.labels = et.Labels
@@ -323,74 +323,4 @@ func legalTopic(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// nullOf is what stands for null: null where it is allowed, else the default, else the
-// zero of the type.
-func nullOf(s *connect.Schema) connect.Value {
-	if s.Optional() {
-		return connect.Null()
-	}
-	return requiredZero(s)
-}
-
-func requiredZero(s *connect.Schema) connect.Value {
-	if d, ok := s.Default(); ok {
-		return d
-	}
-	switch connect.KindOf(s) {
-	case connect.KindBool:
-		return connect.Bool(false)
-	case connect.KindInt8:
-		return connect.Int8(0)
-	case connect.KindInt16:
-		return connect.Int16(0)
-	case connect.KindInt32:
-		return connect.Int32(0)
-	case connect.KindInt64:
-		return connect.Int64(0)
-	case connect.KindFloat32:
-		return connect.Float32(0)
-	case connect.KindFloat64:
-		return connect.Float64(0)
-	case connect.KindString:
-		return connect.String("")
-	case connect.KindBytes:
-		return connect.Bytes(nil)
-	case connect.KindDate:
-		return connect.Date(0)
-	case connect.KindTime:
-		return connect.Time(0)
-	case connect.KindTimestamp:
-		return connect.Timestamp(0)
-	}
-	return compositeZero(s)
-}
-
-func compositeZero(s *connect.Schema) connect.Value {
-	switch connect.KindOf(s) {
-	case connect.KindDecimal:
-		return zeroDecimal(s)
-	case connect.KindArray:
-		return connect.Array([]connect.Value{})
-	case connect.KindMap:
-		return connect.Map([]connect.MapEntry{})
-	case connect.KindStruct:
-		st := &connect.Struct{Schema: s, Values: make([]connect.Value, len(s.Fields()))}
-		for i, f := range s.Fields() {
-			st.Values[i] = nullOf(f.Schema)
-		}
-		return connect.StructValue(st)
-	}
-	return connect.Null()
-}
-
-func zeroDecimal(s *connect.Schema) connect.Value {
-	scale := int32(0)
-	if text, ok := s.Param(connect.DecimalScale); ok {
-		if _, err := fmt.Sscanf(text, "%d", &scale); err != nil {
-			scale = 0
-		}
-	}
-	return connect.DecimalValue(connect.DecimalFromBytes([]byte{0}, scale))
 }

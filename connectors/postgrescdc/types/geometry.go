@@ -37,7 +37,7 @@ func geometricForm(oid uint32) (form, bool) {
 	default:
 		return f, false
 	}
-	f.hasBinary = false
+	f.hasBinary, f.nullable = false, oid != oidPoint
 	return f, true
 }
 

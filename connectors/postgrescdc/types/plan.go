@@ -14,7 +14,8 @@ type Column struct {
 	// Type is the OID of the type, and TypMod its modifier, -1 for none.
 	Type   uint32
 	TypMod int32
-	// NotNull makes the schema required, unless the original has no such column at all: a new
+	// NotNull makes the schema required, but for line, circle, box, lseg, path, polygon and
+	// geometry, as in the original, and unless the original has no such column at all: a new
 	// field that is required would be refused by registries that know the original's schema.
 	NotNull bool
 	// Dimensions is the declared number of dimensions of an array; the server does not
@@ -43,6 +44,7 @@ type ColumnPlan struct {
 	typeName    string
 	form        form
 	unavailable connect.Value
+	absent      connect.Value
 	fits        bool
 }
 
@@ -71,6 +73,8 @@ type form struct {
 	// extra says that the original leaves such columns out, without a word; here they are
 	// optional whatever the column says, so that readers of older schemas accept them.
 	extra bool
+	// nullable says that the schema of the original is optional for every column.
+	nullable bool
 	// drop says that there is no mapping.
 	drop bool
 }
@@ -109,7 +113,7 @@ func Plan(col Column, cat *Catalog, m Modes) (*ColumnPlan, error) {
 // finish makes the schema and the placeholder.
 func (p *ColumnPlan) finish(col Column, r resolver, placeholder []byte) error {
 	b := p.form.begin()
-	if !col.NotNull || p.form.extra {
+	if !col.NotNull || p.form.extra || p.form.nullable {
 		b.Optional()
 	}
 	if col.SourceType {
@@ -125,6 +129,7 @@ func (p *ColumnPlan) finish(col Column, r resolver, placeholder []byte) error {
 	p.Schema = s
 	p.form.decoder = p.form.bound(s)
 	p.unavailable, p.fits = unavailable(s, p.form, placeholder)
+	p.absent = p.absentValue(col, r)
 	return nil
 }
 

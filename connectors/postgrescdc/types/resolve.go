@@ -141,7 +141,9 @@ func (r resolver) extension(t *Type) (form, bool) {
 	case "hstore":
 		return r.hstore(), true
 	case "geometry":
-		return postgisForm(geometrySchema), true
+		f := postgisForm(geometrySchema)
+		f.nullable = true
+		return f, true
 	case "geography":
 		return postgisForm(geographySchema), true
 	case "vector":
