@@ -22,8 +22,9 @@ const (
 	maxPlainRequest = 8 << 20
 	// smallRequest needs no share of the memory budget.
 	smallRequest = 64 << 10
-	// step is how much of a request is read before more memory is taken.
-	step = 1 << 20
+	// step is how much of a request is read before more memory is taken: a batch of the
+	// usual largest size, with what is around it.
+	step = 1<<20 + 16<<10
 	// maxPooled is the largest buffer that is kept for the next request.
 	maxPooled = 8 << 20
 	// transferTimeout bounds reading the rest of a request once it has begun, and
@@ -39,14 +40,28 @@ var errRequest = errors.New("malformed request")
 // too long, between two requests.
 var errGone = errors.New("client has gone")
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
+// Buffers of small requests and answers have a pool of their own: a connection that waits
+// for records holds its buffers all the while, and must not hold those of large batches.
+var (
+	smallBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
+	largeBuffers = sync.Pool{New: func() any { return new([]byte) }}
+)
 
-func takeBuffer() *[]byte { return buffers.Get().(*[]byte) }
+// takeBuffer returns an empty buffer for about size bytes; 0 stands for few.
+func takeBuffer(size int) *[]byte {
+	if size > smallRequest {
+		return largeBuffers.Get().(*[]byte)
+	}
+	return smallBuffers.Get().(*[]byte)
+}
 
 func giveBuffer(b *[]byte) {
-	if cap(*b) <= maxPooled {
-		*b = (*b)[:0]
-		buffers.Put(b)
+	*b = (*b)[:0]
+	switch n := cap(*b); {
+	case n <= smallRequest:
+		smallBuffers.Put(b)
+	case n <= maxPooled:
+		largeBuffers.Put(b)
 	}
 }
 
@@ -106,7 +121,7 @@ func (c *conn) next(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	in := takeBuffer()
+	in := takeBuffer(size)
 	defer giveBuffer(in)
 	if err := c.readBody(in, size); err != nil {
 		return fmt.Errorf("read request %d of %d bytes: %w", key, size, err)
@@ -115,7 +130,7 @@ func (c *conn) next(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out := takeBuffer()
+	out := takeBuffer(0)
 	defer giveBuffer(out)
 	q.out = begin(*out, q)
 	if q.api.raw != nil {

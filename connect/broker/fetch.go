@@ -34,6 +34,7 @@ type fetchPart struct {
 type fetchJob struct {
 	r       kmsg.FetchRequest
 	parts   []fetchPart // of all topics, in order
+	buf     *[]byte
 	records []byte
 	failed  bool
 }
@@ -47,13 +48,22 @@ func (c *conn) fetch(ctx context.Context, q *call) error {
 		// Sessions are never handed out.
 		return c.sendFetch(q, &fetchJob{r: kmsg.FetchRequest{Version: q.version}}, kerr.FetchSessionIDNotFound.Code)
 	}
-	buf := takeBuffer()
-	defer giveBuffer(buf)
-	j.records = *buf
+	j.hold(maxFetch)
+	defer j.letGo()
 	j.find(c.b.store)
 	j.wait(ctx)
-	*buf = j.records
 	return c.sendFetch(q, &j, 0)
+}
+
+// hold takes a buffer for the records of the answer.
+func (j *fetchJob) hold(size int) {
+	j.buf = takeBuffer(size)
+	j.records = *j.buf
+}
+
+func (j *fetchJob) letGo() {
+	*j.buf = j.records
+	giveBuffer(j.buf)
 }
 
 // find looks the partitions up.
@@ -103,6 +113,10 @@ func (j *fetchJob) wait(ctx context.Context) {
 	patience := min(time.Duration(j.r.MaxWaitMillis)*time.Millisecond, maxFetchWait)
 	if j.read() || patience <= 0 {
 		return
+	}
+	if len(j.records) == 0 {
+		j.letGo()
+		j.hold(0) // who waits for the first record gets few at once
 	}
 	moved := make(chan struct{}, 1)
 	for _, p := range j.parts {

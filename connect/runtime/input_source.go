@@ -36,8 +36,9 @@ type sourceRoad struct {
 	interval  time.Duration
 	ends      bool // the connector's own transaction ends with what has been polled
 	lastFlush time.Time
-	first     bool // no record has come yet
-	idle      bool // the memory of the batch for the next poll has been given up
+	lastClose time.Time // when the newest commit began
+	first     bool      // no record has come yet
+	idle      bool      // the memory of the batch for the next poll has been given up
 }
 
 // committed is the outcome of one commit.

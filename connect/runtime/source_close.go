@@ -12,6 +12,11 @@ import (
 	"github.com/connectd/connectd/connect/metrics"
 )
 
+// commitPace is the least time between two commits, unless the unit is full: under load a
+// commit of a few records would follow the other as fast as the broker answers, and cost
+// more than the records. What comes after a pause is committed at once.
+const commitPace = 5 * time.Millisecond
+
 // closeIfDue hands the open unit to the committer, if it is due and the committer
 // is free.
 func (r *sourceRoad) closeIfDue() error {
@@ -39,8 +44,10 @@ func (r *sourceRoad) untilDue() time.Duration {
 		return -1
 	case r.onlyOffsets():
 		return r.remaining(r.lastFlush, r.t.o.Worker.FlushInterval)
-	case full || r.boundary == boundaryPoll || r.t.paused.Load():
+	case full || r.t.paused.Load():
 		return 0
+	case r.boundary == boundaryPoll:
+		return r.remaining(r.lastClose, commitPace)
 	default:
 		return r.remaining(u.opened, r.interval)
 	}
@@ -77,7 +84,7 @@ func (r *sourceRoad) closeUnit() error {
 	}
 	u.targets = r.w.dir.targets[:len(r.w.dir.targets):len(r.w.dir.targets)]
 	r.w.dir.turn(r.t.o.Now(), r.w.maxAge)
-	r.unit, r.ends, r.busy = next, false, true
+	r.unit, r.ends, r.busy, r.lastClose = next, false, true, r.t.o.Now()
 	go func() {
 		err := guarded(func() error { return commit(r.hard, u) })
 		if err != nil {

@@ -92,10 +92,10 @@ type pace struct {
 const (
 	// paceSpan is how long the rate is measured.
 	paceSpan = 5 * time.Millisecond
-	// paceFast is from how many messages in a span on the stream is fast: 20 000 a second.
-	paceFast = 100
+	// paceFast is from how many messages in a span on the stream is fast: 5 000 a second.
+	paceFast = 25
 	// lingerTime is how long messages gather. A stream that is not fast never waits.
-	lingerTime = 500 * time.Microsecond
+	lingerTime = time.Millisecond
 	// lingerSize is how much may have come since the last pause for another: more would
 	// fill the buffers of the socket, and hold up the server.
 	lingerSize = 64 << 10
