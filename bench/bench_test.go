@@ -118,7 +118,11 @@ func TestChoose(t *testing.T) {
 	if err != nil || len(one) != 1 || one[0].name != "cart" {
 		t.Errorf("cart chooses %v, %v", one, err)
 	}
-	if _, err := choose(scenarios, "carts"); err == nil || !strings.Contains(err.Error(), "start, file, sinks, cart, latency") {
+	two, err := choose(scenarios, "cart,start")
+	if err != nil || names(two) != "start, cart" {
+		t.Errorf("cart,start chooses %v, %v", two, err)
+	}
+	if _, err := choose(scenarios, "cart,carts"); err == nil || !strings.Contains(err.Error(), "start, file, sinks, cart, latency") {
 		t.Errorf("an unknown name: %v", err)
 	}
 }

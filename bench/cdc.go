@@ -13,8 +13,10 @@ import (
 // cdcScenarios measure change data capture. All systems of a scenario read the same
 // changes from the same server, one after the other, each through a slot of its own.
 var cdcScenarios = []scenario{
-	{"narrow", func(ctx context.Context, s *session) error { return measureStream(ctx, s, narrow(s.rows, 5000)) }},
-	{"wide", func(ctx context.Context, s *session) error { return measureStream(ctx, s, wide(s.rows/5)) }},
+	{"narrow", func(ctx context.Context, s *session) error {
+		return measureStream(ctx, s, narrow(s.rows, min(s.rows, 5000)))
+	}},
+	{"wide", func(ctx context.Context, s *session) error { return measureStream(ctx, s, wide(max(s.rows/5, 1000))) }},
 	{"singles", func(ctx context.Context, s *session) error { return measureStream(ctx, s, singles(s.singles)) }},
 	{"large", func(ctx context.Context, s *session) error {
 		w := narrow(s.rows, s.rows)
@@ -96,8 +98,10 @@ func measureStream(ctx context.Context, s *session, w workload) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if err := srv.Exec(ctx, "postgres", "SELECT pg_create_logical_replication_slot('bare', 'pgoutput')"); err != nil {
-		return err
+	for _, slot := range []string{bareSlot, bareGoSlot} {
+		if err := srv.Exec(ctx, "postgres", "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')"); err != nil {
+			return err
+		}
 	}
 	for _, sys := range systems {
 		if err := sys.prepare(ctx, srv, w); err != nil {
@@ -114,15 +118,18 @@ func measureStream(ctx context.Context, s *session, w workload) (err error) {
 	if err := srv.Exec(ctx, "postgres", "INSERT INTO done VALUES (1)"); err != nil {
 		return err
 	}
-	bare, err := drainBare(ctx, srv, rows[0][0])
+	bare, err := s.bare(ctx, srv, w, rows[0][0])
 	if err != nil {
 		return err
 	}
-	s.report.line(w.name+": pg_recvlogical", thousands(float64(w.n)/bare.Seconds())+" rows/s", "")
+	var all []outcome
 	for _, sys := range systems {
-		if err := sys.catchUp(ctx, s.report, w, bare); err != nil {
+		o, err := sys.catchUp(ctx, s.report, w, bare)
+		if err != nil {
 			return fmt.Errorf("%s: %w", sys.name, err)
 		}
+		all = append(all, o)
 	}
+	s.report.besideDebezium(w.name, all)
 	return nil
 }

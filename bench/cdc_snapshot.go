@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
 
 // measureSnapshot: from POST until all rows of a table are committed.
@@ -38,27 +40,36 @@ func measureSnapshot(ctx context.Context, s *session) (err error) {
 		return err
 	}
 	s.report.line("snapshot: COPY TO STDOUT", thousands(float64(w.n)/limit.Seconds())+" rows/s", "")
+	var all []outcome
 	for _, y := range systems {
-		name := y.prefix(w)
-		resetPeak(y.pid)
-		cpu, began := cpuTime(y.pid), time.Now()
+		o, err := y.snapshot(ctx, s.report, srv, w, limit)
+		if err != nil {
+			return fmt.Errorf("%s: %w", y.name, err)
+		}
+		all = append(all, o)
+	}
+	s.report.besideDebezium(w.name, all)
+	return nil
+}
+
+func (y *system) snapshot(ctx context.Context, r *report, srv *pgtest.Server, w workload, limit time.Duration) (o outcome, err error) {
+	name := y.prefix(w)
+	resetPeak(y.pid)
+	cpu, began := cpuTime(y.pid), time.Now()
+	if err := y.profiled(ctx, func() error {
 		if err := y.post(ctx, name, y.config(srv, name, "initial")); err != nil {
-			return fmt.Errorf("%s: %w", y.name, err)
-		}
-		if err := y.until(ctx, tick, "all rows are there", y.filled(y.topic(name, w.table), int64(w.n))); err != nil {
-			return fmt.Errorf("%s: %w", y.name, err)
-		}
-		took, used := time.Since(began), cpuTime(y.pid)-cpu
-		// Once all is committed the number of rows is exact.
-		if err := y.until(ctx, time.Second, "the snapshot is whole", func(ctx context.Context) error { return y.verify(ctx, y.topic(name, w.table), w.n) }); err != nil {
-			return fmt.Errorf("%s: %w", y.name, err)
-		}
-		y.row(s.report, w.name, w.n, took, used, fmt.Sprintf("%.0f %% of COPY", 100*limit.Seconds()/took.Seconds()))
-		if err := y.remove(ctx, name); err != nil {
 			return err
 		}
+		return y.until(ctx, tick, "all rows are there", y.filled(y.topic(name, w.table), int64(w.n)))
+	}); err != nil {
+		return o, err
 	}
-	return nil
+	took, used := time.Since(began), cpuTime(y.pid)-cpu
+	// Once all is committed the number of rows is exact.
+	if err := y.until(ctx, time.Second, "the snapshot is whole", func(ctx context.Context) error { return y.verify(ctx, y.topic(name, w.table), w.n) }); err != nil {
+		return o, err
+	}
+	return y.row(r, w.name, w.n, took, used, fmt.Sprintf("%.0f %% of COPY", 100*limit.Seconds()/took.Seconds())), y.remove(ctx, name)
 }
 
 // measureInsert: from before one INSERT, with nothing else to do, until a consumer of

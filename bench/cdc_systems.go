@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,12 @@ import (
 )
 
 const avroConverter = "io.confluent.connect.avro.AvroConverter"
+
+// Names of the systems on the real Kafka.
+const (
+	onKafka  = "connectd, JSON, real Kafka"
+	debezium = "Debezium, JSON, real Kafka"
+)
 
 // system is one that reads changes: connectd or Debezium, with a broker and a format.
 type system struct {
@@ -59,10 +66,10 @@ func (s *session) systems(ctx context.Context) (all []*system, stop func() error
 		return nil, nil, err
 	}
 	broker, rest := os.Getenv("CONNECTD_TEST_KAFKA_PEER"), os.Getenv("CONNECTD_TEST_DEBEZIUM")
-	if broker == "" || rest == "" {
+	if !s.peers || broker == "" || rest == "" {
 		return all, stop, nil
 	}
-	if err := start("connectd, JSON, real Kafka", json, "CONNECT_BOOTSTRAP_SERVERS="+broker, "CONNECT_GROUP_ID="+fmt.Sprintf("bench-%d", s.count),
+	if err := start(onKafka, json, "CONNECT_BOOTSTRAP_SERVERS="+broker, "CONNECT_GROUP_ID="+fmt.Sprintf("bench-%d", s.count),
 		"CONNECT_CONFIG_STORAGE_REPLICATION_FACTOR=1", "CONNECT_OFFSET_STORAGE_REPLICATION_FACTOR=1", "CONNECT_STATUS_STORAGE_REPLICATION_FACTOR=1"); err != nil {
 		return nil, nil, err
 	}
@@ -76,7 +83,7 @@ func (s *session) systems(ctx context.Context) (all []*system, stop func() error
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("CONNECTD_TEST_DEBEZIUM_PID: %w", err), stop())
 	}
-	return append(all, &system{daemon: peer, name: "Debezium, JSON, real Kafka", slot: "debezium", pid: pid, settings: best}), stop, nil
+	return append(all, &system{daemon: peer, name: debezium, slot: "debezium", pid: pid, settings: best}), stop, nil
 }
 
 // topic is where the rows of a table go; each measurement has its own prefix.
@@ -126,7 +133,7 @@ func (y *system) prepare(ctx context.Context, srv *pgtest.Server, w workload) er
 }
 
 // catchUp resumes the connector and waits until the last change is in its topic.
-func (y *system) catchUp(ctx context.Context, r *report, w workload, bare time.Duration) error {
+func (y *system) catchUp(ctx context.Context, r *report, w workload, bare time.Duration) (o outcome, err error) {
 	name := y.prefix(w)
 	resetPeak(y.pid)
 	cpu, began := cpuTime(y.pid), time.Now()
@@ -134,21 +141,44 @@ func (y *system) catchUp(ctx context.Context, r *report, w workload, bare time.D
 		if err := y.call(ctx, "PUT", "/connectors/"+name+"/resume", nil, nil); err != nil {
 			return err
 		}
-		return y.until(ctx, tick, "the last change is there", y.filled(y.topic(name, "done"), 1))
+		if err := y.until(ctx, tick, "the last change is there", y.filled(y.topic(name, "done"), 1)); err != nil {
+			return err
+		}
+		// Without transactions what was written before may come after it.
+		return y.until(ctx, tick, "all rows are there", y.filled(y.topic(name, w.table), int64(w.n)))
 	}); err != nil {
-		return err
+		return o, err
 	}
 	took := time.Since(began)
 	used := cpuTime(y.pid) - cpu
 	if err := y.verify(ctx, y.topic(name, w.table), w.n); err != nil {
-		return err
+		return o, err
 	}
-	y.row(r, w.name, w.n, took, used, fmt.Sprintf("%.0f %% of pg_recvlogical", 100*bare.Seconds()/took.Seconds()))
-	return y.remove(ctx, name)
+	return y.row(r, w.name, w.n, took, used, ratioNote(bare, took)), y.remove(ctx, name)
 }
 
-func (y *system) row(r *report, what string, n int, took, used time.Duration, note string) {
-	r.line(what+": "+y.name, thousands(float64(n)/took.Seconds())+" rows/s", fmt.Sprintf("%s, %.1f µs CPU a row, %s", note, float64(used.Microseconds())/float64(n), readMemory(y.pid)))
+// outcome is what a system reached.
+type outcome struct {
+	system string
+	rate   float64 // rows a second
+	cpu    float64 // microseconds a row, of its process
+}
+
+func (y *system) row(r *report, what string, n int, took, used time.Duration, note string) outcome {
+	o := outcome{system: y.name, rate: float64(n) / took.Seconds(), cpu: float64(used.Microseconds()) / float64(n)}
+	r.line(what+": "+y.name, thousands(o.rate)+" rows/s", fmt.Sprintf("%s, %.1f µs CPU a row, %.1f s CPU, %s", note, o.cpu, used.Seconds(), readMemory(y.pid)))
+	return o
+}
+
+// besideDebezium compares the two that wrote to the same broker.
+func (r *report) besideDebezium(what string, all []outcome) {
+	ours := slices.IndexFunc(all, func(o outcome) bool { return o.system == onKafka })
+	peer := slices.IndexFunc(all, func(o outcome) bool { return o.system == debezium })
+	if ours < 0 || peer < 0 {
+		return
+	}
+	a, b := all[ours], all[peer]
+	r.line(what+": connectd : Debezium", fmt.Sprintf("%.1f times the rows/s", a.rate/b.rate), fmt.Sprintf("CPU a row 1 : %.1f, on the same broker", b.cpu/a.cpu))
 }
 
 func (y *system) filled(topic string, n int64) func(context.Context) error {
@@ -165,22 +195,6 @@ func (y *system) filled(topic string, n int64) func(context.Context) error {
 func (y *system) verify(ctx context.Context, topic string, n int) error {
 	_, err := y.daemon.count(ctx, topic, n)
 	return err
-}
-
-// drainBare reads the slot that nobody else uses with pg_recvlogical, the thinnest
-// client there is, up to the first change from a position on.
-func drainBare(ctx context.Context, srv *pgtest.Server, end string) (time.Duration, error) {
-	bin, err := srv.Bin("pg_recvlogical")
-	if err != nil {
-		return 0, err
-	}
-	cmd := exec.CommandContext(ctx, bin, "-d", srv.URL("postgres"), "--slot", "bare", "--start", "-f", os.DevNull, "-E", end,
-		"-o", "proto_version=1", "-o", "publication_names=bench", "--no-loop")
-	began := time.Now()
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("pg_recvlogical: %w\n%s", err, text)
-	}
-	return time.Since(began), nil
 }
 
 // cpuTime is what a process has used of the processors so far.

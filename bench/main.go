@@ -43,7 +43,8 @@ type session struct {
 	binary  string
 	profile string // where CPU profiles go; "" for none
 	report  *report
-	count   int // of the daemons of change data capture, for their directories
+	count   int  // of the daemons of change data capture, for their directories
+	peers   bool // whether change data capture is measured beside others
 }
 
 // scenario is something that can be asked for by name.
@@ -68,8 +69,10 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	small := flags.Bool("quick", false, "small counts: shows that everything works, the numbers mean little")
-	only := flags.String("only", "", "one scenario: "+names(scenarios)+"; with -cdc: "+names(cdcScenarios))
+	only := flags.String("only", "", "scenarios, separated by commas: "+names(scenarios)+"; with -cdc: "+names(cdcScenarios))
 	cdc := flags.Bool("cdc", false, "change data capture, beside pg_recvlogical and, where CONNECTD_TEST_DEBEZIUM names one, Debezium")
+	peers := flags.Bool("peers", true, "with -cdc: the systems on a real Kafka too, if the variables name them")
+	rows := flags.Int("rows", 0, "with -cdc: narrow rows; a fifth of it are wide ones, twice as many the snapshot, a 25th single-row transactions")
 	rounds := flags.Int("rounds", 0, "how often a rate is measured (default 3, with -quick 1)")
 	profile := flags.String("profile", "", "directory for CPU profiles of the daemon; takes some of the speed")
 	if err := flags.Parse(args); err != nil {
@@ -83,12 +86,15 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &session{sizes: full, profile: *profile, report: &report{out: out}}
+	s := &session{sizes: full, profile: *profile, report: &report{out: out}, peers: *peers}
 	if *small {
 		s.sizes = quick
 	}
 	if *rounds > 0 {
 		s.rounds = *rounds
+	}
+	if *rows > 0 {
+		s.rows, s.snapshot, s.singles = *rows, 2**rows, max(*rows/25, 100)
 	}
 	if s.dir, err = os.MkdirTemp("", "connectd-bench-"); err != nil {
 		return err
@@ -114,15 +120,24 @@ func names(scenarios []scenario) string {
 	return strings.Join(all, ", ")
 }
 
-func choose(scenarios []scenario, name string) ([]scenario, error) {
-	if name == "" {
+// choose finds the scenarios that a list names, in the order of all; "" names all.
+func choose(scenarios []scenario, list string) ([]scenario, error) {
+	if list == "" {
 		return scenarios, nil
 	}
-	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
-	if i < 0 {
-		return nil, fmt.Errorf("there is no scenario %q; there are: %s", name, names(scenarios))
+	wanted := strings.Split(list, ",")
+	for _, name := range wanted {
+		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == name }) {
+			return nil, fmt.Errorf("there is no scenario %q; there are: %s", name, names(scenarios))
+		}
 	}
-	return scenarios[i : i+1], nil
+	var chosen []scenario
+	for _, s := range scenarios {
+		if slices.Contains(wanted, s.name) {
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen, nil
 }
 
 // build makes the binary that is measured.

@@ -70,6 +70,7 @@ func (f runFlags) settings() (config.Settings, connect.ConfigErrors, error) {
 
 // run is the life of the daemon.
 func run(ctx context.Context, f runFlags, files []string) error {
+	collectOften()
 	settings, warnings, err := f.settings()
 	if err != nil {
 		return err

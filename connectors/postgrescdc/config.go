@@ -147,7 +147,7 @@ type signalSettings struct {
 	PollInterval time.Duration
 }
 
-const defaultQueueBytes = 16 << 20
+const defaultQueueBytes = 4 << 20
 
 // parseSettings checks a decoded configuration as a whole. It names all mistakes, in
 // the order of the keys, in the words of Debezium 3.7 where it refuses the same. The

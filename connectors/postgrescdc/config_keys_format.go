@@ -64,7 +64,7 @@ var snapshotKeys = []connect.ConfigKey{
 var runtimeKeys = []connect.ConfigKey{
 	number(groupRuntime, "max.batch.size", "2048", 1, math.MaxInt32, medium, "Accepted for compatibility, and must be smaller than max.queue.size: the worker says how large a batch may be."),
 	number(groupRuntime, "max.queue.size", "8192", 1, math.MaxInt32, medium, "Accepted for compatibility, and must be larger than max.batch.size: the queue is bounded in bytes."),
-	number(groupRuntime, "max.queue.size.in.bytes", "0", 0, anyNumber, medium, "Bytes of the stream that wait in memory at most; 0 for 16 MiB."),
+	number(groupRuntime, "max.queue.size.in.bytes", "0", 0, anyNumber, medium, "Bytes of the stream that wait in memory at most; 0 for 4 MiB."),
 	number(groupRuntime, "poll.interval.ms", "500", 1, anyNumber, medium, "Accepted for compatibility: changes are handed over at once."),
 	oneOf(groupRuntime, eventFailures, "fail", medium, "What to do with an event that cannot be decoded. fail: the record is an error, and errors.tolerance decides. warn: it is left out, with a log line. skip and ignore: left out in silence."),
 	number(groupRuntime, "errors.max.retries", "-1", -1, math.MaxInt32, low, "How often a broken connection is made anew without success before the task fails; -1 for no limit."),

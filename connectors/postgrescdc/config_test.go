@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 			Mode: "initial", LockTimeout: 10 * time.Second, Statements: map[string]string{}, Order: "disabled", Threads: 1, ThreadParts: 1,
 			ChunkSize: 1024,
 		},
-		Runtime: runtimeSettings{QueueBytes: 16 << 20, EventFailure: "fail", MaxRetries: -1, TooManyTables: "warn"},
+		Runtime: runtimeSettings{QueueBytes: 4 << 20, EventFailure: "fail", MaxRetries: -1, TooManyTables: "warn"},
 		Signals: signalSettings{Source: true, PollInterval: 5 * time.Second},
 	}
 	s.filter, s.columns = nil, nil

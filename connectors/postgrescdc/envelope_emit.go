@@ -23,6 +23,8 @@ type emitter struct {
 	// headers are those that every row has; shared, and never appended to in place.
 	headers []connect.Header
 	now     func() time.Time
+	// stamp is the time of the rows that are at hand: the clock is read once a chunk.
+	stamp time.Time
 
 	place place
 	tx    transaction
@@ -77,8 +79,8 @@ type transaction struct {
 
 // use makes b the batch to fill.
 func (e *emitter) use(b *connect.Batch) {
-	e.b = b
-	e.tag = &batchTag{partition: e.partition, stretches: make([]stretch, 0, 8)}
+	e.b, e.stamp = b, e.now()
+	e.tag = &batchTag{partition: e.partition, stretches: make([]stretch, 0, 2)}
 	b.Tag = e.tag
 	e.reselect.reset()
 	e.tx.stretch = -1

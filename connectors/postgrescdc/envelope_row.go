@@ -236,7 +236,7 @@ func (e *emitter) fill(r *connect.Record, t *tablePlan, op, before, after, key c
 
 func (e *emitter) fillAs(r *connect.Record, t *tablePlan, o *origin, op, before, after, key connect.Value) {
 	a := &e.b.Arena
-	now := e.now()
+	now := e.stamp
 	st := a.Struct(t.envelope)
 	v := st.Values
 	v[envelopeBefore], v[envelopeAfter] = before, after

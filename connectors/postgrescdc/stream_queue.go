@@ -42,10 +42,12 @@ func (c *chunk) size() int { return len(c.data) + itemSize*len(c.items) }
 
 const (
 	itemSize = 32
+	// chunkFirst is the memory that a new chunk has for bytes.
+	chunkFirst = 32 << 10
 	// chunkKeep is how large the memory of a chunk may be to be used again.
 	chunkKeep = 1 << 20
 	// spareChunks is how many chunks wait for use.
-	spareChunks = 4
+	spareChunks = 8
 )
 
 // queue stands between the goroutine that reads the connection and Poll. It is bounded
@@ -76,7 +78,7 @@ func (q *queue) fresh() *chunk {
 		q.spare = q.spare[:n-1]
 		return c
 	}
-	return &chunk{}
+	return &chunk{data: make([]byte, 0, chunkFirst), items: make([]item, 0, chunkFirst/128)}
 }
 
 // put hands a chunk over.

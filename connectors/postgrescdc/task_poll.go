@@ -60,6 +60,7 @@ func (t *task) fill(ctx context.Context, b *connect.Batch) error {
 				return err
 			}
 			t.chunk, t.next = c, 0
+			t.emitter.stamp = t.now()
 		}
 		ended, err := t.work(ctx, b)
 		if err != nil || ended {
