@@ -51,7 +51,7 @@ func wide(n int) workload {
 		kind, value := "text", fmt.Sprintf("'text of column %d in row ' || j", i)
 		switch i % 3 {
 		case 1:
-			kind, value = "bigint", "j * 1000003"
+			kind, value = "bigint", "j::bigint * 1000003"
 		case 2:
 			kind, value = "timestamp", "'2026-01-02 03:04:05'::timestamp + j * interval '1 ms'"
 		}

@@ -278,9 +278,10 @@ func TestConnectorBoundaryLargerThanAUnit(t *testing.T) {
 	for i := range 200 {
 		inputs = append(inputs, fmt.Sprintf("a=%d", i))
 	}
-	w.source.add(lines(out, inputs...)...)
+	w.source.add(lines(out, inputs[:150]...)...)
 	r := w.run()
-	w.await(out, 150)
+	w.await(out, 150) // before parts of the next transaction are there: it would wait for its end
+	w.source.add(lines(out, inputs[150:]...)...)
 	w.until("all are polled", func() bool { return w.metrics.Polled.Load() == 200 })
 	r.stop()
 	if w.offset() != 150 {
