@@ -64,8 +64,9 @@ type rowEvent struct {
 	transaction int64
 	// end is where its transaction ends, which is known to the oracle only.
 	end pglogrepl.LSN
-	// chunk says that the row was read by its key, beside the stream.
-	chunk bool
+	// chunk says that the row was read by its key, beside the stream, and last that it is
+	// the last of its table in a snapshot.
+	chunk, last bool
 	// place is what the record says of its place in the transaction.
 	place *eventPlace
 }

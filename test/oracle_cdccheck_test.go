@@ -49,7 +49,11 @@ func TestOracleSeesWhatIsWrong(t *testing.T) {
 		if op == "d" {
 			image = "before"
 		}
-		return harness.Record{Key: key, Value: fmt.Sprintf(`{"op":%q,%q:%s,"source":{"lsn":%d,"txId":%d}}`, op, image, row, at, transaction)}
+		marker := "false"
+		if op == "r" {
+			marker = map[bool]string{true: "last", false: "true"}[id == 3]
+		}
+		return harness.Record{Key: key, Value: fmt.Sprintf(`{"op":%q,%q:%s,"source":{"lsn":%d,"txId":%d,"snapshot":%q}}`, op, image, row, at, transaction, marker)}
 	}
 	good := []harness.Record{
 		event("r", 1, `{"id":1}`, 30, 0), event("r", 2, `{"id":2}`, 30, 0), event("r", 3, `{"id":3}`, 30, 0),
