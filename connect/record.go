@@ -114,7 +114,9 @@ type Batch struct {
 	// end of filtered-out traffic. They are committed after the records.
 	Progress []Position
 	// EndsTransaction says that the connector's own transaction ends with this
-	// batch; it is read when transaction.boundary is "connector".
+	// batch; it is read when transaction.boundary is "connector". One that lasts longer
+	// than half of transaction.timeout.ms is committed in parts, at the positions of
+	// its records.
 	EndsTransaction bool
 	// Tag belongs to the connector that filled the batch.
 	Tag any

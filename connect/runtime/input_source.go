@@ -34,6 +34,7 @@ type sourceRoad struct {
 	free      units
 	boundary  string
 	interval  time.Duration
+	cut       time.Duration // how old a transaction on the brokers may become
 	ends      bool // the connector's own transaction ends with what has been polled
 	lastFlush time.Time
 	lastClose time.Time // when the newest commit began
@@ -115,7 +116,11 @@ func (t *Task) newSourceRoad(ctx, hard context.Context, client *client, known *o
 	if !c.IsNull(keyBoundaryInterval) {
 		r.interval = c.Millis(keyBoundaryInterval)
 	}
-	var err error
+	timeout, err := t.transactionTimeout()
+	if err != nil {
+		return nil, err
+	}
+	r.cut = timeout / 2
 	if r.w, err = t.newWriter(client, poison); err != nil {
 		return nil, err
 	}

@@ -121,6 +121,24 @@ func TestATransactionOfTheConnectorThatGrows(t *testing.T) {
 	}
 }
 
+// A transaction of the connector that does not end in time is committed in parts, before
+// the brokers give up on it.
+func TestATransactionOfTheConnectorThatLasts(t *testing.T) {
+	w, out := grown(t, map[string]string{keyBoundary: boundaryConnector, "producer.override.transaction.timeout.ms": "600"})
+	r := w.run()
+	for n := 0; n < 270; n += 90 {
+		w.source.add(texts(out, n, n+90)...)
+		w.until("the offset is committed", func() bool { return w.offset() == int64(n+90) })
+	}
+	r.stop()
+	if got := len(w.read(out)); got != 270 {
+		t.Errorf("%d records are committed", got)
+	}
+	if n := w.metrics.CommitFailures.Load(); n != 0 {
+		t.Errorf("%d commits failed", n)
+	}
+}
+
 func TestAPanicFailsTheTask(t *testing.T) {
 	cases := map[string]func(w *world){
 		"of Start": func(w *world) { w.source.start = func() error { panic("oops") } },

@@ -41,7 +41,7 @@ func (r *sourceRoad) untilDue() time.Duration {
 		if r.ends || full {
 			return 0
 		}
-		return -1
+		return r.untilCut()
 	case r.onlyOffsets():
 		return r.remaining(r.lastFlush, r.t.o.Worker.FlushInterval)
 	case full || r.t.paused.Load():
@@ -51,6 +51,17 @@ func (r *sourceRoad) untilDue() time.Duration {
 	default:
 		return r.remaining(u.opened, r.interval)
 	}
+}
+
+// untilCut returns how long the transaction on the brokers may stay open although the
+// connector's own has not ended: half of its time-out, then what there is of it is
+// committed, and the rest goes on behind its positions. It is negative if no part has
+// been sent. It is not asked during a commit.
+func (r *sourceRoad) untilCut() time.Duration {
+	if r.c.parts == 0 || !r.c.transactional {
+		return -1
+	}
+	return r.remaining(r.unit.opened, r.cut)
 }
 
 func (r *sourceRoad) remaining(since time.Time, d time.Duration) time.Duration {
@@ -64,10 +75,15 @@ func (r *sourceRoad) onlyOffsets() bool {
 
 // closeUnit takes the open unit to the committer and opens the next. Of a transaction
 // of the connector that is larger than a unit, only the outputs are brought to the
-// brokers: it is still open, and so are its state and its positions.
+// brokers: it is still open, and so are its state and its positions, unless the
+// brokers would soon give up on it.
 func (r *sourceRoad) closeUnit() error {
 	u := r.unit
 	part := r.boundary == boundaryConnector && !r.ends && u.final == nil
+	if part && r.untilCut() == 0 {
+		part = false
+		r.log.Info("the connector's transaction lasts too long for one of Kafka: what has come of it is committed", "transaction.timeout", 2*r.cut)
+	}
 	commit := r.c.commit
 	next := r.free.takeUnit()
 	switch {
@@ -114,14 +130,14 @@ func (r *sourceRoad) overflow() error {
 
 // whileWaiting lets what is in the unit be committed during a pause.
 func (r *sourceRoad) whileWaiting() {
-	if r.boundary == boundaryConnector || r.unit.empty() {
+	if r.unit.empty() {
 		return
 	}
 	if err := r.collect(); err != nil {
 		r.fatal = err
 		return
 	}
-	if r.busy {
+	if r.busy || r.boundary == boundaryConnector && r.untilCut() != 0 {
 		return
 	}
 	if err := r.closeUnit(); err != nil {

@@ -54,3 +54,6 @@ func Clean() {
 		os.RemoveAll(filepath.Dir(built.path))
 	}
 }
+
+// Race reports that the daemon runs with the race detector, which multiplies its memory.
+func Race() bool { return raceEnabled }
