@@ -35,7 +35,7 @@ type sourceRoad struct {
 	boundary  string
 	interval  time.Duration
 	cut       time.Duration // how old a transaction on the brokers may become
-	ends      bool // the connector's own transaction ends with what has been polled
+	ends      bool          // the connector's own transaction ends with what has been polled
 	lastFlush time.Time
 	lastClose time.Time // when the newest commit began
 	first     bool      // no record has come yet
