@@ -3,6 +3,7 @@
 package postgrescdc
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -29,9 +30,9 @@ type replay struct {
 	m      pgoutput.Decoder
 	// held are descriptions that have not been handed on, by table.
 	held map[uint32]description
-	// overtaken are tables that were described anew outside of the transaction while it
-	// was in the spool.
-	overtaken []uint32
+	// overtaken are tables that were described anew outside of the transaction after the
+	// description that was handed on last.
+	overtaken map[uint32]bool
 }
 
 // frame takes the next frame.
@@ -97,9 +98,10 @@ func (r *replay) handOn(id uint32) {
 	}
 	delete(r.held, id)
 	r.c.add(itemData, 0, d.data)
-	if p := r.st.inProgress; p.newest[id].at > d.at {
-		r.overtaken = append(r.overtaken, id)
-	} else if p.spool.Len() > 1 {
+	p := r.st.inProgress
+	newer := p.newest[id]
+	r.overtaken[id] = newer.at > d.at && !bytes.Equal(newer.data, d.data)
+	if newer.at < d.at && p.spool.Len() > 1 {
 		p.note(id, d)
 	}
 }
@@ -112,8 +114,10 @@ func (r *replay) end(at lsn) {
 			r.handOn(id)
 		}
 	}
-	for _, id := range r.overtaken {
-		r.c.add(itemData, 0, p.newest[id].data)
+	for _, id := range slices.Sorted(maps.Keys(r.overtaken)) {
+		if r.overtaken[id] {
+			r.c.add(itemData, 0, p.newest[id].data)
+		}
 	}
 	if p.empties {
 		r.begin(at)

@@ -240,7 +240,7 @@ func (st *stream) replay(ctx context.Context, c *chunk, at lsn) error {
 	if !p.spool.Has(commit.XID) {
 		return fmt.Errorf("read stream at %s: the transaction %d commits and has not begun", at, commit.XID)
 	}
-	r := replay{st: st, c: c, commit: &commit, held: map[uint32]description{}}
+	r := replay{st: st, c: c, commit: &commit, held: map[uint32]description{}, overtaken: map[uint32]bool{}}
 	var stopped error
 	frames := 0
 	err := p.spool.Replay(commit.XID, func(f *spool.Frame) error {

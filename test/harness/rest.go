@@ -33,6 +33,8 @@ type StatusState struct {
 type TaskState struct {
 	ID int `json:"id"`
 	StatusState
+	// Figures are what the connector says of itself.
+	Figures map[string]float64 `json:"connectd_figures"`
 }
 
 var client = &http.Client{Timeout: 30 * time.Second}
