@@ -75,7 +75,9 @@ func TestCDCLargeTransactionInBoundedMemory(t *testing.T) {
 // came.
 func (w *itemsWorld) consume(n int) (first, last time.Time) {
 	w.t.Helper()
+	// The embedded broker makes its answers in memory: a small one is enough here.
 	cl, err := kgo.NewClient(kgo.SeedBrokers(w.d.Kafka), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(50*time.Millisecond),
+		kgo.FetchMaxBytes(1<<20), kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{w.topic: {0: kgo.NewOffset().AtStart()}}))
 	if err != nil {
 		w.t.Fatal(err)
