@@ -18,15 +18,15 @@ import (
 	"github.com/connectd/connectd/connectors/postgrescdc/pgoutput"
 )
 
-// wire is a stream with a spool and no connection, which messages are given to.
-type wire struct {
+// spoolWire is a stream with a spool and no connection, which messages are given to.
+type spoolWire struct {
 	t  *testing.T
 	st *stream
 	c  *chunk
 	at lsn
 }
 
-func newWire(t *testing.T, major int) *wire {
+func newSpoolWire(t *testing.T, major int) *spoolWire {
 	t.Helper()
 	s := &settings{Slot: slotSettings{Streaming: streamingParallel, StreamingDir: t.TempDir()}}
 	st := &stream{s: s, log: testLog(), queue: newQueue(1 << 30), figures: &figures{}, conn: &pgconn.PgConn{}}
@@ -37,11 +37,11 @@ func newWire(t *testing.T, major int) *wire {
 	if err := st.inProgress.forget(major); err != nil {
 		t.Fatal(err)
 	}
-	return &wire{t: t, st: st, c: &chunk{}}
+	return &spoolWire{t: t, st: st, c: &chunk{}}
 }
 
 // try gives one message; its LSN is the number of the message.
-func (w *wire) try(kind byte, fields ...any) error {
+func (w *spoolWire) try(kind byte, fields ...any) error {
 	b := []byte{kind}
 	for _, f := range fields {
 		switch v := f.(type) {
@@ -60,30 +60,30 @@ func (w *wire) try(kind byte, fields ...any) error {
 	return w.st.data(context.Background(), w.c, w.at, b)
 }
 
-func (w *wire) send(kind byte, fields ...any) {
+func (w *spoolWire) send(kind byte, fields ...any) {
 	w.t.Helper()
 	if err := w.try(kind, fields...); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *wire) open(xid uint32, first int) { w.send('S', xid, first) }
-func (w *wire) close()                     { w.send('E') }
+func (w *spoolWire) open(xid uint32, first int) { w.send('S', xid, first) }
+func (w *spoolWire) close()                     { w.send('E') }
 
 // row is the insertion of a row of one column.
-func (w *wire) row(sub, table uint32, value string) {
+func (w *spoolWire) row(sub, table uint32, value string) {
 	w.send('I', sub, table, "N", uint16(1), "t", uint32(len(value)), value)
 }
 
 // relation describes a table with one column of this name.
-func (w *wire) relation(sub, table uint32, column string) {
+func (w *spoolWire) relation(sub, table uint32, column string) {
 	w.send('R', sub, table, "public\x00t\x00d", uint16(1), 0, column+"\x00", uint32(25), uint32(0))
 }
 
-func (w *wire) commit(xid uint32, at uint64) { w.send('c', xid, 0, at, at+8, uint64(1)) }
+func (w *spoolWire) commit(xid uint32, at uint64) { w.send('c', xid, 0, at, at+8, uint64(1)) }
 
 // result decodes what has been handed over, and empties it.
-func (w *wire) result() string {
+func (w *spoolWire) result() string {
 	w.t.Helper()
 	var d pgoutput.Decoder
 	var out []string
@@ -112,7 +112,7 @@ func (w *wire) result() string {
 	return strings.Join(out, " ")
 }
 
-func (w *wire) want(text string) {
+func (w *spoolWire) want(text string) {
 	w.t.Helper()
 	if got := w.result(); got != text {
 		w.t.Errorf("what comes out is\n%s, want\n%s", got, text)
@@ -123,10 +123,10 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		do   func(w *wire)
+		do   func(w *spoolWire)
 		want string
 	}{
-		{"blocks of two transactions", func(w *wire) {
+		{"blocks of two transactions", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(1, 7, "v")
 			w.row(1, 7, "a")
@@ -141,7 +141,7 @@ func TestReplay(t *testing.T) {
 			w.commit(2, 100)
 			w.commit(1, 200)
 		}, "B2@100/7 R7.v/0 I7.b/7 C@108/12 B1@200/3 R7.v/0 I7.a/3 I7.c/10 C@208/13"},
-		{"one that is described by a subtransaction that is rolled back", func(w *wire) {
+		{"one that is described by a subtransaction that is rolled back", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(2, 7, "v")
 			w.row(2, 7, "gone")
@@ -152,7 +152,7 @@ func TestReplay(t *testing.T) {
 			w.close()
 			w.commit(1, 100)
 		}, "B1@100/7 R7.v/0 I7.a/7 C@108/9"},
-		{"a change of the table that is rolled back", func(w *wire) {
+		{"a change of the table that is rolled back", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(1, 7, "v")
 			w.row(1, 7, "a")
@@ -166,7 +166,7 @@ func TestReplay(t *testing.T) {
 			w.close()
 			w.commit(1, 100)
 		}, "B1@100/3 R7.v/0 I7.a/3 R7.v/0 T[7 8]/10 C@108/12"},
-		{"nothing is left but what the server takes for known", func(w *wire) {
+		{"nothing is left but what the server takes for known", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(2, 7, "v")
 			w.row(2, 7, "gone")
@@ -174,14 +174,14 @@ func TestReplay(t *testing.T) {
 			w.send('A', uint32(1), uint32(2))
 			w.commit(1, 100)
 		}, "R7.v/0"},
-		{"aborted as a whole", func(w *wire) {
+		{"aborted as a whole", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(1, 7, "v")
 			w.row(1, 7, "gone")
 			w.close()
 			w.send('A', uint32(1), uint32(1))
 		}, ""},
-		{"begun again", func(w *wire) {
+		{"begun again", func(w *spoolWire) {
 			w.open(1, 1)
 			w.row(1, 7, "gone")
 			w.close()
@@ -190,7 +190,7 @@ func TestReplay(t *testing.T) {
 			w.close()
 			w.commit(1, 100)
 		}, "B1@100/5 I7.a/5 C@108/7"},
-		{"from another server", func(w *wire) {
+		{"from another server", func(w *spoolWire) {
 			w.open(1, 1)
 			w.send('O', uint64(0), "there\x00")
 			w.row(2, 7, "gone")
@@ -199,7 +199,7 @@ func TestReplay(t *testing.T) {
 			w.send('A', uint32(1), uint32(2))
 			w.commit(1, 100)
 		}, "B1@100/0 O/4 I7.a/4 C@108/7"},
-		{"a newer description from outside", func(w *wire) {
+		{"a newer description from outside", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(1, 7, "old")
 			w.row(1, 7, "a")
@@ -207,7 +207,7 @@ func TestReplay(t *testing.T) {
 			w.send('R', uint32(7), "public\x00t\x00d", uint16(1), 0, "new\x00", uint32(25), uint32(0))
 			w.commit(1, 100)
 		}, "R7.new/5 B1@100/3 R7.old/0 I7.a/3 R7.new/0 C@108/6"},
-		{"a newer description from outside, and then a newer one inside", func(w *wire) {
+		{"a newer description from outside, and then a newer one inside", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(1, 7, "old")
 			w.row(1, 7, "a")
@@ -219,7 +219,7 @@ func TestReplay(t *testing.T) {
 			w.close()
 			w.commit(1, 100)
 		}, "R7.new/5 B1@100/3 R7.old/0 I7.a/3 R7.newest/0 I7.b/8 C@108/10"},
-		{"a newer description from another that committed before", func(w *wire) {
+		{"a newer description from another that committed before", func(w *spoolWire) {
 			w.open(1, 1)
 			w.relation(1, 7, "old")
 			w.row(1, 7, "a")
@@ -234,7 +234,7 @@ func TestReplay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, 16)
+			w := newSpoolWire(t, 16)
 			c.do(w)
 			w.want(c.want)
 			if n := w.st.inProgress.spool.Len(); n != 0 {
@@ -250,7 +250,7 @@ func TestReplay(t *testing.T) {
 // TestReplayMovesTheStart looks at where a new session would start.
 func TestReplayMovesTheStart(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, 16)
+	w := newSpoolWire(t, 16)
 	for i, want := range []lsn{0, 108, 208} {
 		xid := uint32(i + 1)
 		w.open(xid, 1)
@@ -276,7 +276,7 @@ func TestReplayMovesTheStart(t *testing.T) {
 // and COMMIT.
 func TestEmptyTransactionsOfOldServers(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, 14)
+	w := newSpoolWire(t, 14)
 	w.open(1, 1)
 	w.close()
 	w.commit(1, 100)
@@ -287,29 +287,29 @@ func TestStreamIsOutOfOrder(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		do   func(w *wire) error
+		do   func(w *spoolWire) error
 		want string
 	}{
-		{"block in a block", func(w *wire) error {
+		{"block in a block", func(w *spoolWire) error {
 			w.open(1, 1)
 			return w.try('S', uint32(2), 1)
 		}, "read stream at 0/2: a Stream Start message while the block of transaction 1 is open"},
-		{"end without a block", func(w *wire) error { return w.try('E') }, "a Stream Stop message while"},
-		{"commit in a block", func(w *wire) error {
+		{"end without a block", func(w *spoolWire) error { return w.try('E') }, "a Stream Stop message while"},
+		{"commit in a block", func(w *spoolWire) error {
 			w.open(1, 1)
 			return w.try('c', uint32(1), 0, uint64(1), uint64(2), uint64(3))
 		}, "a Stream Commit message while the block of transaction 1 is open"},
-		{"no first block", func(w *wire) error { return w.try('S', uint32(5), 0) }, "the first block of transaction 5 is missing"},
-		{"commit of nothing", func(w *wire) error { return w.try('c', uint32(5), 0, uint64(1), uint64(2), uint64(3)) }, "the transaction 5 commits and has not begun"},
-		{"short message in a block", func(w *wire) error {
+		{"no first block", func(w *spoolWire) error { return w.try('S', uint32(5), 0) }, "the first block of transaction 5 is missing"},
+		{"commit of nothing", func(w *spoolWire) error { return w.try('c', uint32(5), 0, uint64(1), uint64(2), uint64(3)) }, "the transaction 5 commits and has not begun"},
+		{"short message in a block", func(w *spoolWire) error {
 			w.open(1, 1)
 			return w.try('I', uint16(1))
 		}, "a message of 3 bytes in a block"},
-		{"short start", func(w *wire) error { return w.try('S', uint16(1)) }, "read stream at 0/1: "},
+		{"short start", func(w *spoolWire) error { return w.try('S', uint16(1)) }, "read stream at 0/1: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			err := c.do(newWire(t, 16))
+			err := c.do(newSpoolWire(t, 16))
 			if err == nil || !strings.Contains(err.Error(), c.want) || passes(err) {
 				t.Errorf("the error is %v, want %s", err, c.want)
 			}
@@ -320,7 +320,7 @@ func TestStreamIsOutOfOrder(t *testing.T) {
 // TestNewSessionForgets: what is in the spool comes again.
 func TestNewSessionForgets(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, 16)
+	w := newSpoolWire(t, 16)
 	w.open(1, 1)
 	w.row(1, 7, "a")
 	if err := w.st.inProgress.forget(16); err != nil {
@@ -336,7 +336,7 @@ func TestNewSessionForgets(t *testing.T) {
 // TestDiskIsFull writes to a device that has no room.
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, 16)
+	w := newSpoolWire(t, 16)
 	folders, err := filepath.Glob(filepath.Join(w.st.s.Slot.StreamingDir, "*"))
 	if err != nil || len(folders) != 1 {
 		t.Fatalf("%v, %v", folders, err)

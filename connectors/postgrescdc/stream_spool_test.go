@@ -162,6 +162,15 @@ func placeText(offset connect.Value) string {
 	return b.String()
 }
 
+// samePlace compares texts of placeText. The last record of a transaction stands for all of
+// it if the commit comes in the same batch.
+func samePlace(a, b string) bool {
+	const finished = " " + memberCommit + "=null " + memberOrdinal + "=null " + memberPart + "=null"
+	restA, endA := strings.CutPrefix(a, finished)
+	restB, endB := strings.CutPrefix(b, finished)
+	return a == b || endA != endB && (strings.HasSuffix(a, restB) && endB || strings.HasSuffix(b, restA) && endA)
+}
+
 // streamedTransactions is what the server says of a slot.
 func (w *world) streamedTransactions() int {
 	w.t.Helper()
@@ -191,7 +200,7 @@ func TestStreamingGivesTheSameRecords(t *testing.T) {
 				got := way.toTheEnd(end)
 				sameRecords(t, way.written, ways[0].written)
 				for i := range want {
-					if got[i] != want[i] {
+					if !samePlace(got[i], want[i]) {
 						t.Fatalf("record %d under %s:\ngot  %s\nwant %s", i, way.props[slotStreaming.key], got[i], want[i])
 					}
 				}
