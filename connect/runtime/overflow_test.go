@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/connectd/connectd/connect"
 )
@@ -126,13 +127,18 @@ func TestATransactionOfTheConnectorThatGrows(t *testing.T) {
 func TestATransactionOfTheConnectorThatLasts(t *testing.T) {
 	w, out := grown(t, map[string]string{keyBoundary: boundaryConnector, "producer.override.transaction.timeout.ms": "600"})
 	r := w.run()
-	for n := 0; n < 270; n += 90 {
-		w.source.add(texts(out, n, n+90)...)
-		w.until("the offset is committed", func() bool { return w.offset() == int64(n+90) })
+	n := 0
+	for began := time.Now(); time.Since(began) < 2*time.Second; n += 20 { // without a rest
+		w.source.add(texts(out, n, n+20)...)
+		w.until("there are more", func() bool { return time.Since(began) > time.Duration(n)*time.Millisecond })
 	}
+	w.until("the offset is committed", func() bool { return w.offset() == int64(n) }) // after a rest
 	r.stop()
-	if got := len(w.read(out)); got != 270 {
-		t.Errorf("%d records are committed", got)
+	if got := len(w.read(out)); got != n {
+		t.Errorf("%d records are committed of %d", got, n)
+	}
+	if got := w.metrics.Commits.Load(); got < 4 {
+		t.Errorf("there were %d transactions", got)
 	}
 	if n := w.metrics.CommitFailures.Load(); n != 0 {
 		t.Errorf("%d commits failed", n)

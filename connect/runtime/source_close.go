@@ -124,7 +124,9 @@ func (r *sourceRoad) overflow() error {
 	if err := r.closeUnit(); err != nil {
 		return err
 	}
-	r.unit.opened = r.t.o.Now()
+	if r.unit.opened.IsZero() {
+		r.unit.opened = r.t.o.Now()
+	}
 	return nil
 }
 
