@@ -3,11 +3,13 @@
 package postgrescdc
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,6 +176,39 @@ func (w *world) checkVersions() {
 	if read == 0 {
 		w.t.Error("nothing was read")
 	}
+}
+
+// TestBlockingSnapshotBesideWriters reads again and again while others write: the stream must
+// not be ahead of the snapshot when its rows are written.
+func TestBlockingSnapshotBesideWriters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `CREATE SEQUENCE versions; CREATE TABLE a (id int PRIMARY KEY, v text DEFAULT nextval('versions')); INSERT INTO a SELECT generate_series(1, 20)`,
+		map[string]string{"snapshot.mode": "no_data"})
+	r := w.start()
+	defer r.stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	defer writers.Wait()
+	defer cancel()
+	writers.Go(func() {
+		conn, err := w.settings().openSQL(ctx, roleCatalog)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer hangUp(conn.PgConn())
+		for i := 0; ctx.Err() == nil; i++ {
+			if err := run(ctx, conn.PgConn(), fmt.Sprintf("UPDATE a SET v = nextval('versions') WHERE id = %d", 1+i%20)); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 15 {
+		r.task.emitter.obey("test", connect.Signal{Type: signalExecute, Data: `{"data-collections": ["public.a"], "type": "blocking"}`})
+		r.ordersDone(0)
+	}
+	w.checkVersions()
 }
 
 func TestBlockingSnapshotThatCannotBeRead(t *testing.T) {

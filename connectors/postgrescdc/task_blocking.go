@@ -29,19 +29,22 @@ func (t *task) between(ctx context.Context, b *connect.Batch, it *item) bool {
 	return (it == nil || t.emitter.window != nil) && t.advance(b, it)
 }
 
-// block does the next step of a blocking snapshot.
+// block does the next step of a blocking snapshot. Until the point of the snapshot is known
+// the stream stands still: it must not get ahead of that.
 func (t *task) block(ctx context.Context, b *connect.Batch, it *item) bool {
-	r := t.blocking.run
-	if r == nil {
-		t.beginBlocking()
+	if t.blocking.run == nil && !t.beginBlocking() {
 		return false
 	}
+	r := t.blocking.run
 	n := t.emitter.place.blocking
 	if n == nil || !n.Requests[0].same(&r.request) {
 		t.log.Info("a blocking snapshot is given up", "id", r.request.ID)
 		close(r.stopped)
 		t.blocking.run = nil
 		return false
+	}
+	if r.reader == nil && !t.takeReader(r) {
+		return t.blocking.run != nil
 	}
 	if !t.ripe(r, it) {
 		return false
@@ -60,34 +63,39 @@ func (t *task) block(ctx context.Context, b *connect.Batch, it *item) bool {
 	return true
 }
 
-// beginBlocking asks for the first request that waits.
-func (t *task) beginBlocking() {
-	n := t.emitter.place.blocking
-	if n == nil || t.now().Before(t.blocking.again) {
-		return
+// beginBlocking asks for the first request that waits, and reports whether it did. It does so
+// between two transactions only: what the server has sent of one was committed before the
+// snapshot.
+func (t *task) beginBlocking() bool {
+	e := t.emitter
+	n := e.place.blocking
+	if n == nil || t.now().Before(t.blocking.again) || !e.between() {
+		return false
 	}
 	r := &blockingRun{
-		s: t.s, log: t.log, schemas: t.emitter.schemas, figures: &t.figures, request: n.Requests[0],
+		s: t.s, log: t.log, schemas: e.schemas, figures: &t.figures, request: n.Requests[0],
 		begun: make(chan *snapshotReader, 1), ended: make(chan error, 1), stopped: make(chan struct{}), ready: t.blocking.ready,
 	}
 	select {
 	case t.blocking.asked <- r:
 		t.blocking.run = r
+		return true
 	default: // one that was given up has not ended yet
+		return false
 	}
 }
 
-// ripe reports whether the rows of a run can be written: the snapshot is there, and the
-// stream has delivered everything that it shows, and nothing else.
+// between reports whether the place is between two transactions.
+func (e *emitter) between() bool { return !e.tx.open && e.place.commit == 0 && !e.place.foreign }
+
+// ripe reports whether the rows of a run can be written: the stream has delivered everything
+// that the snapshot shows, and nothing else.
 func (t *task) ripe(r *blockingRun, it *item) bool {
 	if r.there {
 		return true
 	}
-	if r.reader == nil && !t.takeReader(r) {
-		return false
-	}
 	e, point := t.emitter, r.reader.point
-	if e.tx.open || e.place.commit != 0 || e.place.foreign {
+	if !e.between() {
 		return false
 	}
 	if e.place.end < point && !t.begins(it, point) {

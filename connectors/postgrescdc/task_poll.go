@@ -76,7 +76,7 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 	e := t.emitter
 	for t.next < len(t.chunk.items) {
 		it := &t.chunk.items[t.next]
-		if (e.window != nil || t.blocking.run != nil) && t.between(ctx, b, it) {
+		if (e.window != nil || e.place.blocking != nil) && t.between(ctx, b, it) {
 			return true, nil
 		}
 		t.next++
