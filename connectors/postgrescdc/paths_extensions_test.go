@@ -28,9 +28,9 @@ var postgisCases = []extensionCase{
 }
 
 var pgvectorCases = []extensionCase{
-	{"vector(3)", "'[1,-2.5,3e-5]'", "io.debezium.data.DoubleVector", `[1.0,-2.5,3.0E-5]`},
-	{"halfvec(2)", "'[1.5,-2]'", "io.debezium.data.FloatVector", `[1.5,-2.0]`},
-	{"sparsevec(5)", "'{1:1.5,3:2}/5'", "io.debezium.data.SparseDoubleVector", `{"dimensions":5,"vector":[[1,1.5],[3,2.0]]}`},
+	{"vector(3)", "'[1,-2.5,3e-5]'", "io.debezium.data.DoubleVector", `[1,-2.5,3e-05]`},
+	{"halfvec(2)", "'[1.5,-2]'", "io.debezium.data.FloatVector", `[1.5,-2]`},
+	{"sparsevec(5)", "'{1:1.5,3:2}/5'", "io.debezium.data.SparseDoubleVector", `{"dimensions":5,"vector":{1:1.5,3:2}}`},
 	{"sparsevec", "'{}/5'", "io.debezium.data.SparseDoubleVector", `{"dimensions":5,"vector":{}}`},
 }
 

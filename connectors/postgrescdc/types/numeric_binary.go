@@ -21,7 +21,16 @@ const maxNumericScale = 0x3fff
 
 // numericText writes the binary form of numeric as the text that the server would send.
 func numericText(a *connect.Arena, data []byte) ([]byte, error) {
-	return appendNumeric(a.Bytes(2*len(data) + 16)[:0], data)
+	return appendNumeric(a.Bytes(numericLength(data))[:0], data)
+}
+
+// numericLength is at least the length of the text, which a few bytes can make long.
+func numericLength(data []byte) int {
+	if len(data) < 8 {
+		return 0
+	}
+	weight, scale := int(int16(binary.BigEndian.Uint16(data[2:]))), int(binary.BigEndian.Uint16(data[6:]))
+	return 4*max(weight+1, 1) + min(scale, maxNumericScale) + 8
 }
 
 // appendNumeric writes the binary form of numeric as text: groups of four digits, the first
