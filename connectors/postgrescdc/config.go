@@ -89,6 +89,7 @@ type publicationSettings struct {
 type topicSettings struct {
 	Prefix, Delimiter string
 	Transaction       string // last part only
+	SchemaChanges     string // connectd.schema.changes.topic, "" for none
 	HeartbeatName     string // the whole name; "" means HeartbeatPrefix, dot, Prefix
 	HeartbeatPrefix   string
 	HeartbeatInterval time.Duration

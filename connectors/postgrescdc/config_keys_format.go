@@ -30,6 +30,7 @@ var formatKeys = []connect.ConfigKey{
 	patterns(groupAdvanced, "column.propagate.source.type", medium, "Columns, as regular expressions for schema.table.column, whose schemas name the original type, length, scale and column."),
 	patterns(groupAdvanced, "datatype.propagate.source.type", medium, "The same for types, as regular expressions for schema.table.type."),
 	toggle(groupAdvanced, "provide.transaction.metadata", "false", low, "Whether begin and end of transactions are written to a topic, and records count within theirs."),
+	text(groupAdvanced, schemaChangesTopic, "", low, "Topic for the forms of tables: a record, before the first change of rows that has it, for each new form that the stream tells. Not set: none. Only here."),
 	text(groupAdvanced, postProcessors, "", low, "Names of post processors. io.debezium.processors.reselect.ReselectColumnsPostProcessor is built in, see below; post.processors.NAME.type names it, and its options begin with post.processors.NAME. or, as formerly, with NAME."),
 	toggle(groupRuntime, "extended.headers.enabled", "true", low, "Whether records have the headers __debezium.context.*."),
 }

@@ -196,13 +196,14 @@ const topicRule = " has invalid format (only the underscore, hyphen, dot and alp
 
 func (p *parser) topics() topicSettings {
 	c := p.c
-	for _, name := range []string{"topic.prefix", "topic.delimiter", "topic.transaction", "topic.heartbeat.name", "heartbeat.topics.prefix"} {
+	for _, name := range []string{"topic.prefix", "topic.delimiter", "topic.transaction", "topic.heartbeat.name", "heartbeat.topics.prefix", schemaChangesTopic} {
 		if v := c.String(name); v != "" && !topicName.MatchString(v) {
 			p.fail(name, v+topicRule, "")
 		}
 	}
 	return topicSettings{
 		Prefix: c.String("topic.prefix"), Delimiter: c.String("topic.delimiter"), Transaction: c.String("topic.transaction"),
+		SchemaChanges: c.String(schemaChangesTopic),
 		HeartbeatName: c.String("topic.heartbeat.name"), HeartbeatPrefix: c.String("heartbeat.topics.prefix"),
 		HeartbeatInterval: c.Millis("heartbeat.interval.ms"), HeartbeatSQL: c.String("heartbeat.action.query"),
 	}

@@ -55,12 +55,14 @@ type schemas struct {
 	messageKey     *connect.Schema
 	message        *connect.Schema
 	messageValue   *connect.Schema
+	changes        *changeSchemas
 }
 
 // newSchemas builds the shared schemas. content is the schema of a logical message's
 // content, which follows binary.handling.mode.
 func newSchemas(content *connect.Schema) *schemas {
 	s := &schemas{source: sourceSchema()}
+	s.changes = newChangeSchemas(s.source)
 	s.block = connect.NewStruct("event.block").Version(1).Optional().
 		Field("id", connect.StringSchema).
 		Field("total_order", connect.Int64Schema).

@@ -79,6 +79,7 @@ func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) er
 	if e.window != nil {
 		e.window.seen(t, ev)
 	}
+	e.tell(t)
 	switch what {
 	case changeInsert:
 		return e.insert(t, ev)

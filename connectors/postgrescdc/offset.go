@@ -41,6 +41,7 @@ const (
 	memberTimeline   = "connectd_timeline"
 	memberTables     = "connectd_snapshot_tables"
 	memberChunks     = "connectd_incremental"
+	memberForms      = "connectd_table_forms"
 	memberBlocking   = "connectd_blocking"
 	memberChannels   = "connectd_signals"
 )
@@ -97,6 +98,8 @@ type place struct {
 	// channels is how far signals are worked off that do not come through the stream; nil if
 	// there has been none.
 	channels *channelPlaces
+	// forms are those that the topic of schema changes has been told; nil without one.
+	forms *tableForms
 	// foreign is set if the offset was written by Debezium: the transaction txID is
 	// done up to the change at lsn, counted events times.
 	foreign bool
@@ -219,6 +222,9 @@ func (p place) offset() connect.Value {
 	number(memberTimeline, p.timeline)
 	if p.snapshot != nil && len(p.snapshot.tables) > 0 {
 		text(memberTables, p.snapshot.text())
+	}
+	if p.forms != nil {
+		text(memberForms, p.forms.text())
 	}
 	p.writeSignals(text)
 	return connect.Map(m)
@@ -383,6 +389,7 @@ func (p *place) readOrders(o *offsetMembers) {
 			o.err = fmt.Errorf("read stored offset: member %q must be a JSON object: %w", member, err)
 		}
 	}
+	p.readForms(o)
 	read(memberChunks, func(text string) (err error) {
 		p.incremental, err = parseIncremental(text)
 		return err

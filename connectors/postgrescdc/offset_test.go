@@ -20,7 +20,9 @@ func TestOffsetRoundTrip(t *testing.T) {
 		"in a change":          {end: 10, commit: 20, ordinal: 3, part: 1, lsn: 10, lastCommit: 10, change: changeCommit, txID: 7, micros: 5, system: "1", timeline: 1},
 		"in a snapshot": {end: 10, lsn: 10, micros: 5, system: "1", timeline: 2,
 			snapshot: &snapshotProgress{tables: map[string]tableMark{`public."q"`: {10, true}, "public.b": {30, false}}}},
-		"behind a snapshot": {end: 10, lsn: 10, system: "1", timeline: 2, snapshot: &snapshotProgress{completed: true}},
+		"with forms of tables":        {end: 10, lsn: 10, system: "1", forms: (*tableForms)(nil).with("public.b", 7).with(`public."a b"`, 1<<63)},
+		"with no form of a table yet": {end: 10, lsn: 10, system: "1", forms: &tableForms{told: map[string]uint64{}}},
+		"behind a snapshot":           {end: 10, lsn: 10, system: "1", timeline: 2, snapshot: &snapshotProgress{completed: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

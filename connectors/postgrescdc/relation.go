@@ -69,6 +69,10 @@ type tablePlan struct {
 	// chunkKey holds the places of the primary key in its order, nil if there is none or
 	// if the catalog and the stream do not agree on it.
 	chunkKey []int
+	// form is a number for the form of the table, and primary its primary key, or the
+	// unique index in its place, as the topic of schema changes tells them.
+	form    uint64
+	primary []string
 	// reselectKey holds the places of the columns by which rows are found whose values are
 	// asked for; nil if none are.
 	reselectKey []int
@@ -117,6 +121,13 @@ func (p *planner) plan(r relation, known *catalogTable) (*tablePlan, error) {
 			t.described[i].NotNull = true
 		}
 	}
+	if t.primary = keys; chosen {
+		t.primary = nil
+	}
+	if chosen && t.chunkKey != nil {
+		t.primary = known.key
+	}
+	t.form = formOf(t, t.primary)
 	return t, p.build(t, keys)
 }
 
@@ -125,6 +136,7 @@ func (p *planner) plan(r relation, known *catalogTable) (*tablePlan, error) {
 func (p *planner) loosen(t *tablePlan, column int) (*tablePlan, error) {
 	next := &tablePlan{
 		relation: t.relation, schema: t.schema, table: t.table, captured: true, signals: t.signals, chunkKey: t.chunkKey, described: slices.Clone(t.described),
+		form: t.form, primary: t.primary,
 	}
 	next.described[column].NotNull = false
 	keys := make([]string, len(t.key))

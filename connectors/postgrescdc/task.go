@@ -193,6 +193,7 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	if start.place.channels == nil {
 		start.place.channels = e.place.channels
 	}
+	start.place.refit(t.s.Topics.SchemaChanges != "", t.s.Format.Transactions)
 	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
 	if t.stream == nil { // others look at it: it stays the same
