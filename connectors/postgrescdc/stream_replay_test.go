@@ -326,6 +326,9 @@ func TestNewSessionForgets(t *testing.T) {
 	if err := w.st.inProgress.forget(16); err != nil {
 		t.Fatal(err)
 	}
+	if n := w.st.inProgress.spool.Len(); n != 0 {
+		t.Errorf("%d transactions of the session before are left", n)
+	}
 	w.open(1, 1)
 	w.row(1, 7, "b")
 	w.close()
