@@ -95,7 +95,7 @@ func (w *slotWait) waits(log *slog.Logger, f *figures, busy *busyError, pause ti
 		return
 	}
 	w.holder, w.told = busy.holder, now
-	log.Warn("another connection has the replication slot; the task waits for it", "holder", busy.holder, "waited", now.Sub(w.since).Round(time.Millisecond), "pause", pause)
+	log.Warn("another connection has the replication slot; the task waits for it", "error", busy.err, "holder", busy.holder, "waited", now.Sub(w.since).Round(time.Millisecond), "pause", pause)
 }
 
 // over notes that the task does not wait any more.
