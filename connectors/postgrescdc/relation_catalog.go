@@ -100,7 +100,11 @@ type relations struct {
 // see takes note of a relation. The catalog is asked each time, as the server tells a
 // relation again after changes that do not show in it, such as of nullability; a plan
 // is replaced only if something differs.
-func (rs *relations) see(ctx context.Context, r relation) error {
+//
+// The server sends a transaction a moment before others can see it. If the catalog lacks a
+// column, and xid, the transaction at hand, is not over to others, it is asked once more
+// when that is.
+func (rs *relations) see(ctx context.Context, r relation, xid uint32) error {
 	if !rs.planner.s.filter.table(r.name.schema, r.name.table) {
 		rs.plans[r.id] = &tablePlan{relation: r}
 		return nil
@@ -112,6 +116,9 @@ func (rs *relations) see(ctx context.Context, r relation) error {
 		return err
 	}
 	known, err := loadTable(ctx, conn, r.id)
+	if err == nil && known.lacks(&r) {
+		known, err = loadTableBehind(ctx, conn, r.id, xid)
+	}
 	if err == nil {
 		err = rs.knowTypes(ctx, conn, &r)
 	}
@@ -126,6 +133,38 @@ func (rs *relations) see(ctx context.Context, r relation) error {
 		rs.plans[r.id] = next
 	}
 	return nil
+}
+
+// lacks reports whether the stream names a column that the catalog does not know.
+func (t *catalogTable) lacks(r *relation) bool {
+	return slices.ContainsFunc(r.columns, func(c relationColumn) bool {
+		return !slices.ContainsFunc(t.columns, func(k types.Column) bool { return k.Name == c.name && k.Type == c.typ })
+	})
+}
+
+// visibleTick is how often it is asked whether a transaction is over, and visibleWithin how
+// long. One that waits for this very slot by synchronous replication stays open meanwhile.
+const (
+	visibleTick   = 2 * time.Millisecond
+	visibleWithin = 5 * time.Second
+)
+
+// loadTableBehind reads what the catalog says of a table once a transaction is over to
+// others: until then it holds a lock on its own number.
+func loadTableBehind(ctx context.Context, conn *pgx.Conn, id, xid uint32) (*catalogTable, error) {
+	for waited := time.Duration(0); ; waited += visibleTick {
+		var open bool
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'transactionid' AND transactionid::text = $1)", fmt.Sprint(xid)).Scan(&open)
+		if err != nil {
+			return nil, wrap("ask whether a transaction is over", err)
+		}
+		if !open || waited >= visibleWithin {
+			return loadTable(ctx, conn, id)
+		}
+		if !sleep(ctx, visibleTick) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // grace is how long a question to the catalog may go on after the end of ctx. One that is
@@ -191,7 +230,7 @@ func (rs *relations) loosen(t *tablePlan, column int) (*tablePlan, error) {
 // the server does not answer, the plan stays: the value is good as it is. At the end of
 // ctx the error is errInterrupted.
 func (rs *relations) refresh(ctx context.Context, t *tablePlan, log *slog.Logger) (*tablePlan, error) {
-	err := rs.see(ctx, t.relation)
+	err := rs.see(ctx, t.relation, 0)
 	switch {
 	case err == nil:
 		return rs.plans[t.relation.id], nil
