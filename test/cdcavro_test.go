@@ -41,8 +41,15 @@ type orderEvent struct {
 	Before *order `avro:"before" json:"before"`
 	After  *order `avro:"after" json:"after"`
 	Source struct {
-		LSN *int64 `avro:"lsn" json:"lsn"`
+		LSN      *int64  `avro:"lsn" json:"lsn"`
+		Snapshot *string `avro:"snapshot" json:"snapshot"`
 	} `avro:"source" json:"source"`
+}
+
+// late reports whether the event is a row of an interrupted snapshot, read by key beside
+// the stream.
+func (e *orderEvent) late() bool {
+	return e.Op == "r" && e.Source.Snapshot != nil && *e.Source.Snapshot == "incremental"
 }
 
 // change is the event as the writer tells it: a delete is known by its key.

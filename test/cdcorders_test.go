@@ -109,14 +109,20 @@ func (w *ordersWriter) feed(t *testing.T, n int) {
 
 // check compares what was captured with what was written. Each reading of the table
 // that was begun has to be part of one state of the table, the last reading the whole of
-// it; the changes after the state of the first reading follow, each once.
+// it, unless the rest was read by key; the changes after the state of the first reading
+// follow, each once. A row that is read by key is as the stream has left it.
 func (w *ordersWriter) check(t *testing.T, events []orderEvent) {
 	t.Helper()
 	var readings []map[string]bool
 	var stream []string
+	late := map[string]int{} // rows that were read by key, behind how many changes
 	at := int64(-1)
 	for i := range events {
 		e := &events[i]
+		if e.late() {
+			late[e.After.String()] = len(stream)
+			continue
+		}
 		if e.Op != "r" {
 			stream = append(stream, e.change())
 			continue
@@ -146,7 +152,32 @@ func (w *ordersWriter) check(t *testing.T, events []orderEvent) {
 		return
 	}
 	compareLists(t, fmt.Sprintf("changes of orders behind %d", skipped), w.changes[skipped:], stream)
-	w.checkReadings(t, skipped, readings)
+	w.checkReadings(t, skipped, readings, len(late) == 0)
+	for row, n := range late {
+		if !w.state(skipped + n)[row] {
+			t.Errorf("the row %s is read by key behind %d changes, and is no part of that state", row, skipped+n)
+		}
+	}
+	w.checkState(t, events)
+}
+
+// checkState compares the table at the end with what the events make of it.
+func (w *ordersWriter) checkState(t *testing.T, events []orderEvent) {
+	t.Helper()
+	rows, got := map[int]string{}, map[string]bool{}
+	for i := range events {
+		if e := &events[i]; e.Op == "d" {
+			delete(rows, e.Before.ID)
+		} else {
+			rows[e.After.ID] = e.After.String()
+		}
+	}
+	for _, row := range rows {
+		got[row] = true
+	}
+	if diff := missing(w.state(len(w.changes)), got); diff != "" {
+		t.Errorf("the events do not make the table: %s", diff)
+	}
 }
 
 func reversed(list []string) []string {
@@ -155,14 +186,15 @@ func reversed(list []string) []string {
 	return out
 }
 
-func (w *ordersWriter) checkReadings(t *testing.T, skipped int, readings []map[string]bool) {
+// checkReadings checks the readings by COPY, the last of which is complete if that is said.
+func (w *ordersWriter) checkReadings(t *testing.T, skipped int, readings []map[string]bool, complete bool) {
 	t.Helper()
 	if len(readings) == 0 {
 		t.Error("the table was never read")
 		return
 	}
 	for i, reading := range readings {
-		whole := i == len(readings)-1
+		whole := complete && i == len(readings)-1
 		fits := slices.ContainsFunc(w.ends, func(end int) bool {
 			return end >= skipped && (i > 0 || end == skipped) && matches(reading, w.state(end), whole)
 		})
