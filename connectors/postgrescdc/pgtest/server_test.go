@@ -267,9 +267,14 @@ func defaultPortIfFree(t *testing.T) int {
 // its settings, the files of its cluster that are no statistics.
 func footprint(t *testing.T, s *Server) string {
 	t.Helper()
-	state := one(t, s, `SELECT concat_ws(' ', pg_postmaster_start_time(),
-		(SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database),
-		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'))`)
+	// A session of ours that has been closed is there for a moment more.
+	deadline := time.Now().Add(time.Minute)
+	for one(t, s, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()") != "0" {
+		if time.Now().After(deadline) {
+			t.Fatal("somebody else is connected to the existing server")
+		}
+	}
+	state := one(t, s, "SELECT concat_ws(' ', pg_postmaster_start_time(), (SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database))")
 	for _, name := range []string{"postgresql.conf", "connectd.conf", "postmaster.pid", "PG_VERSION"} {
 		info, err := os.Stat(filepath.Join(s.dir, "data", name))
 		if err != nil {
