@@ -23,8 +23,8 @@ test: ## all tests that need no Java
 	$(GO) vet ./...
 	$(GO) test $(TESTFLAGS) ./...
 
-test-kafka: ## the broker-facing tests again, on a real Kafka (CONNECTD_TEST_KAFKA, or started here; needs java and mvn)
-	./test/peers/with-kafka.sh $(KAFKA) $(GO) test $(TESTFLAGS) -count=1 -p 1 ./connect/kafka/... ./connect/runtime/... ./connect/topics/... ./connect/worker/... ./connectors/kafka/... ./test/
+test-kafka: ## the broker-facing tests again, with fewer kills, on a real Kafka (CONNECTD_TEST_KAFKA, or started here; needs java and mvn)
+	CONNECTD_KILLS=$${CONNECTD_KILLS:-4} ./test/peers/with-kafka.sh $(KAFKA) $(GO) test $(TESTFLAGS) -count=1 -p 1 ./connect/kafka/... ./connect/runtime/... ./connect/topics/... ./connect/worker/... ./connectors/kafka/... ./test/
 
 test-postgres: ## the tests of change data capture on other versions of PostgreSQL (POSTGRES="13 18" for some; needs mvn and xz)
 	./test/peers/with-postgres.sh "$(POSTGRES)" $(GO) test -timeout 25m -count=1 -p 1 ./connectors/postgrescdc/...
