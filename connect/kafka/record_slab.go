@@ -43,6 +43,8 @@ func (s *recordSlab) take(n int) []*sarama.Record {
 	return out
 }
 
+var emptyKey = []byte{}
+
 func (s *recordSlab) headers(hs []Header) []*sarama.RecordHeader {
 	switch {
 	case len(hs) == 0:
@@ -54,6 +56,9 @@ func (s *recordSlab) headers(hs []Header) []*sarama.RecordHeader {
 	for i := range hs {
 		// The library only reads what it is given.
 		out[i].Key, out[i].Value = unsafe.Slice(unsafe.StringData(hs[i].Key), len(hs[i].Key)), hs[i].Value
+		if len(hs[i].Key) == 0 {
+			out[i].Key = emptyKey // nil would be written as null, which brokers refuse
+		}
 	}
 	s.shared, s.sharedRefs = hs, out
 	return out
