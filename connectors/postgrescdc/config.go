@@ -58,6 +58,7 @@ type serverSettings struct {
 	TLSMode, Cert, Key, KeyPassword, RootCert string
 	InitialStatements                         []string
 	ConnectTimeout                            time.Duration
+	Silence                                   time.Duration // after which a server is taken for gone, 0 for never
 	QueryTimeout                              time.Duration // of statements on the catalog, 0 for none
 }
 
@@ -70,10 +71,11 @@ type slotSettings struct {
 	RetryDelay     time.Duration
 	LostPolicy     string // fail, resnapshot
 	StatusInterval time.Duration
-	Flush          bool   // whether the slot is moved at all: false for lsn.flush.mode=manual
-	Mismatch       string // no_validation, trust_offset, trust_greater_lsn
-	Streaming      string // off, on, parallel
-	StreamingDir   string // "" for the folder for temporary files
+	Flush          bool          // whether the slot is moved at all: false for lsn.flush.mode=manual
+	Mismatch       string        // no_validation, trust_offset, trust_greater_lsn
+	Streaming      string        // off, on, parallel
+	StreamingDir   string        // "" for the folder for temporary files
+	Lifetime       time.Duration // of a replication connection, 0 for any
 }
 
 // pluginOption is one option of START_REPLICATION.

@@ -98,7 +98,7 @@ func (p *parser) server() serverSettings {
 		TLSMode: p.choice(sslModes), Cert: c.String("database.sslcert"), Key: c.String("database.sslkey"),
 		KeyPassword: c.String("database.sslpassword"), RootCert: c.String("database.sslrootcert"),
 		InitialStatements: splitStatements(c.String("database.initial.statements")), ConnectTimeout: c.Millis("connection.validation.timeout.ms"),
-		QueryTimeout: c.Millis("database.query.timeout.ms"),
+		QueryTimeout: c.Millis("database.query.timeout.ms"), Silence: c.Millis(keySilence),
 	}
 }
 
@@ -121,7 +121,7 @@ func (p *parser) slot() slotSettings {
 		Name: c.String("slot.name"), DropOnStop: c.Bool("slot.drop.on.stop"), Failover: c.Bool("slot.failover"), Params: params,
 		MaxRetries: c.Int("slot.max.retries"), RetryDelay: c.Millis("slot.retry.delay.ms"), LostPolicy: p.choice(lostPolicies),
 		StatusInterval: c.Millis("status.update.interval.ms"), Flush: flush, Mismatch: p.choice(mismatchStrategies),
-		Streaming: p.choice(slotStreaming), StreamingDir: c.String(keyStreamingDir),
+		Streaming: p.choice(slotStreaming), StreamingDir: c.String(keyStreamingDir), Lifetime: c.Millis(keyLifetime),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pglogrepl"
@@ -88,9 +89,16 @@ func (h *hostile) serve(client net.Conn) {
 	p.at = startOf(start)
 	left := make(chan struct{})
 	go func() {
-		_, _ = io.Copy(io.Discard, client) // what the client says is not heard
-		close(left)
+		defer close(left)
+		for {
+			m, err := readMessage(client, 5)
+			if err != nil {
+				return
+			}
+			p.hear(m)
+		}
 	}()
+	p.left = left
 	p.send(mustEncode(&pgproto3.CopyBothResponse{}))
 	h.script(p)
 	<-left
@@ -126,6 +134,16 @@ type play struct {
 	conn net.Conn
 	at   uint64
 	gone bool
+	// asked is how often the client wanted an answer, and left is closed when it is gone.
+	asked atomic.Int32
+	left  <-chan struct{}
+}
+
+// hear notes what a client says: of its reports of positions the last byte wants an answer.
+func (p *play) hear(m []byte) {
+	if m[0] == 'd' && len(m) > 5 && m[5] == 'r' && m[len(m)-1] == 1 {
+		p.asked.Add(1)
+	}
 }
 
 func (p *play) send(b []byte) {

@@ -52,6 +52,7 @@ func (s *settings) config(r role) (*pgx.ConnConfig, error) {
 	if v.ConnectTimeout > 0 {
 		c.ConnectTimeout = v.ConnectTimeout
 	}
+	c.DialFunc = dialer(v.Silence).DialContext
 	c.RuntimeParams["options"] = types.Settings + s.guards(r)
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return c, nil

@@ -65,6 +65,9 @@ type stream struct {
 	// toldStreaming says that the log has what the server cannot do.
 	toldStreaming bool
 	wait          slotWait
+	// silence is how long nothing has come; began is when the connection did.
+	silence silence
+	began   time.Time
 	// timeline is that of the session's server.
 	timeline int64
 }
@@ -102,6 +105,10 @@ func (st *stream) run(ctx context.Context) {
 		err := st.session(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errRenewed) {
+			st.log.Info("the replication connection has lived long enough; another is opened", "lived", time.Since(started).Round(time.Second))
+			continue
 		}
 		if time.Since(started) > p.most {
 			p.reset()
@@ -148,6 +155,8 @@ func (st *stream) session(ctx context.Context) error {
 	conn := st.conn.Conn()
 	wake := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer wake()
+	st.began = time.Now()
+	st.silence.begin(st.s.Server.Silence, st.next, st.began)
 	st.live.Store(&conn)
 	defer st.live.Store(nil)
 	return st.read(ctx)
@@ -211,7 +220,9 @@ func (st *stream) read(ctx context.Context) error {
 		}
 		err := st.receive(ctx, c)
 		if isTimeout(err) {
-			err = st.tick(ctx)
+			if err = st.listen(time.Now()); err == nil {
+				err = st.tick(ctx)
+			}
 		}
 		if err != nil {
 			return err
@@ -436,8 +447,9 @@ func passes(err error) bool {
 		return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "53") ||
 			code == objectInUse || (code == "58000" || code == "0A000") && strings.Contains(server.Message, "recovery")
 	}
+	var silent *silentError
 	var n net.Error
-	return errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.As(err, &n) || errors.As(err, &silent) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, errServerLeaves) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }
 

@@ -22,14 +22,18 @@ const (
 // it one message at a time, so that between two of them all that was read is here, and
 // the rows of the stream can be taken without it.
 type wire struct {
-	r *bufio.Reader
+	r     *bufio.Reader
+	meter *meter
 	// left is what the library has still to read of its message.
 	left int
 	// taken is the length of the message that copyData returned last.
 	taken int
 }
 
-func newWire(r io.Reader) *wire { return &wire{r: bufio.NewReaderSize(r, readBuffer)} }
+func newWire(r io.Reader) *wire {
+	m := &meter{r: r}
+	return &wire{r: bufio.NewReaderSize(m, readBuffer), meter: m}
+}
 
 // Read gives the library the message at hand, and nothing of the next.
 func (w *wire) Read(p []byte) (int, error) {
