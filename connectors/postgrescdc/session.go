@@ -83,13 +83,35 @@ func (s *settings) openSQL(ctx context.Context, r role) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// lookForClientSQL makes the server look now and then, while a statement runs or waits for
+// a lock, whether its client is still there: a killed one cannot tell.
+const lookForClientSQL = `, pg_catalog.set_config('client_connection_check_interval', '5000', false)`
+
+// invalidParameterValue is the code of the server for a setting that it cannot have.
+const invalidParameterValue = "22023"
+
+// code is that of the server's error, "" for any other.
+func code(err error) string {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return ""
+}
+
 // settle does what startup options cannot.
 func (s *settings) settle(ctx context.Context, conn *pgconn.PgConn) error {
 	sql := searchPathSQL
+	looks := ""
 	if serverMajor(conn) >= 14 {
 		sql += ", pg_catalog.set_config('idle_session_timeout', '0', false)"
+		looks = lookForClientSQL
 	}
-	if err := run(ctx, conn, sql); err != nil {
+	err := run(ctx, conn, sql+looks)
+	if code(err) == invalidParameterValue {
+		err = run(ctx, conn, sql) // its system cannot look
+	}
+	if err != nil {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	for _, statement := range s.Server.InitialStatements {

@@ -100,7 +100,7 @@ func (s *settings) mend(ctx context.Context, repl *pgconn.PgConn, p *place) erro
 // beginStream starts at the slot, which is created if there is none.
 func (t *task) beginStream(ctx context.Context, repl *pgconn.PgConn, srv server) (*beginning, error) {
 	p := place{system: srv.system, timeline: srv.timeline}
-	slot, err := findSlot(ctx, repl, t.s.Slot.Name)
+	slot, err := t.s.findMadeSlot(ctx, repl, t.log)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +206,7 @@ func (t *task) resumeSnapshot(ctx context.Context) error {
 // freshSlot returns the slot if it can be used; a lost one is dropped, as nothing can be
 // read from it.
 func (t *task) freshSlot(ctx context.Context, repl *pgconn.PgConn) (*slotState, error) {
-	slot, err := findSlot(ctx, repl, t.s.Slot.Name)
+	slot, err := t.s.findMadeSlot(ctx, repl, t.log)
 	if err != nil || slot == nil {
 		return nil, err
 	}
