@@ -5,7 +5,6 @@ package test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -244,7 +243,7 @@ func TestCDCKilledAtNamedPoints(t *testing.T) {
 			pg := harness.SharedPostgres(t)
 			w := writeOrders(t, pg, rnd)
 			d := harness.Start(t, harness.Settings{})
-			killAndCheck(t, d, ordersJob(t, d, pg, w), rnd, point)
+			killAndCheck(t, d, ordersJob(t, d, pg, w), rnd, point, cdcKills(t))
 		})
 	}
 }
@@ -305,19 +304,7 @@ func TestCDCKilledWithState(t *testing.T) {
 			pg := harness.SharedPostgres(t)
 			w := writeOrders(t, pg, rnd)
 			d := harness.Start(t, harness.Settings{})
-			killAndCheck(t, d, countedJob(t, d, pg, w), rnd, point)
+			killAndCheck(t, d, countedJob(t, d, pg, w), rnd, point, cdcKills(t))
 		})
 	}
-}
-
-// killAndCheck kills a job again and again at a point, and judges what it left.
-func killAndCheck(t *testing.T, d *harness.Daemon, j job, rnd *rand.Rand, point string) {
-	t.Helper()
-	for range cdcKills(t) {
-		killAt(t, d, j, rnd, point)
-	}
-	d.SetEnv()
-	d.Start()
-	j.feed(20)
-	j.check()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -179,28 +180,35 @@ func (w *itemsWorld) wantUpTo(n int) {
 	}
 }
 
-func TestCDCKilledInALargeTransaction(t *testing.T) {
-	t.Parallel()
+// killedInLargeTransactions kills the daemon at random points, each time in a transaction
+// of many of Kafka's, and wants each row once and in order.
+func (w *itemsWorld) killedInLargeTransactions(rnd *rand.Rand) {
+	w.t.Helper()
 	const step = 10_000
-	rnd := seeded(t)
-	pg := harness.SharedPostgres(t)
-	w := captureItems(t, pg, harness.Config{"max.queue.size.in.bytes": "65536"})
 	w.d.Kill()
 	w.d.Set("task.transaction.max.bytes", "65536") // some hundred rows
 	rows := 3
-	for range cdcKills(t) {
-		pg.Do(fmt.Sprintf("INSERT INTO items SELECT generate_series(%d, %d)", rows+1, rows+step))
+	for range cdcKills(w.t) {
+		w.pg.Do(fmt.Sprintf("INSERT INTO items SELECT generate_series(%d, %d)", rows+1, rows+step))
 		rows += step
-		crash := fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", taskPoints[rnd.IntN(len(taskPoints))], 1+rnd.IntN(2))
-		t.Log(crash)
-		w.d.SetEnv(crash)
+		point, nth := taskPoints[rnd.IntN(len(taskPoints))], 1+rnd.IntN(2)
+		w.t.Logf("killed at %s:%d", point, nth)
+		w.d.SetCrash(point, nth)
 		w.d.Launch()
 		w.d.WaitExit()
 	}
 	w.d.SetEnv()
 	w.d.Start()
-	waitCaptured(t, w.d, pg, w.connector)
+	waitCaptured(w.t, w.d, w.pg, w.connector)
 	w.wantUpTo(rows)
+}
+
+func TestCDCKilledInALargeTransaction(t *testing.T) {
+	t.Parallel()
+	rnd := seeded(t)
+	pg := harness.SharedPostgres(t)
+	w := captureItems(t, pg, harness.Config{"max.queue.size.in.bytes": "65536"})
+	w.killedInLargeTransactions(rnd)
 }
 
 func TestCDCStopResumeAndRestart(t *testing.T) {

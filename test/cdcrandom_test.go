@@ -151,7 +151,7 @@ func (w *cdcWorld) crashPostgres() {
 func (w *cdcWorld) killAt(point string) {
 	w.t.Helper()
 	w.d.Kill()
-	w.d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", point, 1+w.rnd.IntN(3)))
+	w.d.SetCrash(point, 1+w.rnd.IntN(3))
 	w.d.Launch()
 	harness.Eventually(w.t, "the daemon kills itself at "+point, func() error {
 		if !w.d.Running() {

@@ -85,7 +85,7 @@ func TestCDCKilledInALargeSnapshot(t *testing.T) {
 	d.Set("task.transaction.max.bytes", "65536") // some hundred rows
 	kills := cdcKills(t)
 	for n := range kills {
-		d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", taskPoints[rnd.IntN(len(taskPoints))], 2+rnd.IntN(3)))
+		d.SetCrash(taskPoints[rnd.IntN(len(taskPoints))], 2+rnd.IntN(3))
 		d.Launch()
 		if n == 0 {
 			d.WaitReady()

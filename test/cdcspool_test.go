@@ -95,28 +95,12 @@ func TestCDCKilledWithATransactionInTheSpool(t *testing.T) {
 // that come while they are in progress.
 func TestCDCKilledInAStreamedTransaction(t *testing.T) {
 	t.Parallel()
-	const step = 10_000
 	rnd := seeded(t)
 	pg := harness.SharedPostgres(t)
 	config, _ := streamed(t, pg)
 	config["max.queue.size.in.bytes"] = "65536"
 	w := captureItems(t, pg, config)
-	w.d.Kill()
-	w.d.Set("task.transaction.max.bytes", "65536")
-	rows := 3
-	for range cdcKills(t) {
-		pg.Do(fmt.Sprintf("INSERT INTO items SELECT generate_series(%d, %d)", rows+1, rows+step))
-		rows += step
-		crash := fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", taskPoints[rnd.IntN(len(taskPoints))], 1+rnd.IntN(2))
-		t.Log(crash)
-		w.d.SetEnv(crash)
-		w.d.Launch()
-		w.d.WaitExit()
-	}
-	w.d.SetEnv()
-	w.d.Start()
-	waitCaptured(t, w.d, pg, w.connector)
-	w.wantUpTo(rows)
+	w.killedInLargeTransactions(rnd)
 	if n := pg.One("SELECT stream_txns > 0 FROM pg_stat_replication_slots WHERE slot_name = '" + pg.Slot + "'"); n != "t" {
 		t.Error("the server has streamed nothing")
 	}

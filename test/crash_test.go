@@ -117,17 +117,22 @@ func TestKilledAtNamedPoints(t *testing.T) {
 				t.Parallel()
 				r := seeded(t)
 				d := harness.Start(t, harness.Settings{})
-				job := j.start(t, d, r)
-				for range kills(t) {
-					killAt(t, d, job, r, point)
-				}
-				d.SetEnv()
-				d.Start()
-				job.feed(20)
-				job.check()
+				killAndCheck(t, d, j.start(t, d, r), r, point, kills(t))
 			})
 		}
 	}
+}
+
+// killAndCheck kills a job this often at a point, and judges what it left.
+func killAndCheck(t *testing.T, d *harness.Daemon, j job, rnd *rand.Rand, point string, times int) {
+	t.Helper()
+	for range times {
+		killAt(t, d, j, rnd, point)
+	}
+	d.SetEnv()
+	d.Start()
+	j.feed(20)
+	j.check()
 }
 
 // killAt starts the daemon so that it kills itself at the point, and feeds it until
@@ -146,7 +151,7 @@ func killAt(t *testing.T, d *harness.Daemon, j job, r *rand.Rand, point string) 
 		j.feed(5)
 		d.Kill()
 	}
-	d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", point, nth))
+	d.SetCrash(point, nth)
 	d.Launch()
 	feedAt := time.Now()
 	harness.Eventually(t, "the daemon kills itself at "+point, func() error {

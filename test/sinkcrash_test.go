@@ -150,14 +150,7 @@ func TestSinksKilledAtNamedPoints(t *testing.T) {
 				t.Parallel()
 				r := seeded(t)
 				d := harness.Start(t, harness.Settings{})
-				job := c.start(t, d, r)
-				for range kills(t) {
-					killAt(t, d, job, r, point)
-				}
-				d.SetEnv()
-				d.Start()
-				job.feed(20)
-				job.check()
+				killAndCheck(t, d, c.start(t, d, r), r, point, kills(t))
 			})
 		}
 	}

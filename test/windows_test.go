@@ -355,14 +355,14 @@ func TestHoursOfWindowsAreReplayedAcrossKills(t *testing.T) {
 	}
 	d.Set("max.partition.fetch.bytes", "8192") // many small transactions, so that there is time to kill
 	d.Kill()
-	d.SetEnv("CONNECTD_CRASH_AT=after-commit:3")
+	d.SetCrash("after-commit", 3)
 	d.Start()
 	d.Create(job, windowConfig(in, out, "final"))
 	midway := 0
 	for range kills(t) {
 		if midway > 0 {
 			d.Kill()
-			d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", crashPoints[r.IntN(len(crashPoints))], 1+r.IntN(4)))
+			d.SetCrash(crashPoints[r.IntN(len(crashPoints))], 1+r.IntN(4))
 			d.Launch()
 		}
 		harness.Eventually(t, "the daemon kills itself, or the replay is over", func() error {

@@ -101,6 +101,12 @@ func (d *Daemon) SetArgs(args ...string) { d.settings.Args = args }
 // SetEnv replaces the additional environment for the next start.
 func (d *Daemon) SetEnv(env ...string) { d.settings.Env = env }
 
+// SetCrash has the process kill itself, from the next start on, when it passes the crash
+// point for the nth time. It replaces the additional environment, and SetEnv() undoes it.
+func (d *Daemon) SetCrash(point string, nth int) {
+	d.SetEnv(fmt.Sprintf("CONNECTD_CRASH_AT=%s:%d", point, nth))
+}
+
 func (d *Daemon) properties() map[string]string {
 	p := map[string]string{
 		"data.dir":                          filepath.Join(d.Dir, "data"),
