@@ -60,6 +60,22 @@ func (w *spoolWire) try(kind byte, fields ...any) error {
 	return w.st.data(context.Background(), w.c, w.at, b)
 }
 
+// message is one of a block.
+type message struct {
+	kind   byte
+	fields []any
+}
+
+// inserting is a message that inserts a row of one column.
+func inserting(sub uint32, value string) message {
+	return message{'I', []any{sub, uint32(7), "N", uint16(1), "t", uint32(len(value)), value}}
+}
+
+// describing is a message that describes the table, with one column of this name.
+func describing(sub uint32, column string) message {
+	return message{'R', []any{sub, uint32(7), "public\x00t\x00d", uint16(1), 0, column + "\x00", uint32(25), uint32(0)}}
+}
+
 func (w *spoolWire) send(kind byte, fields ...any) {
 	w.t.Helper()
 	if err := w.try(kind, fields...); err != nil {
@@ -67,18 +83,40 @@ func (w *spoolWire) send(kind byte, fields ...any) {
 	}
 }
 
-func (w *spoolWire) open(xid uint32, first int) { w.send('S', xid, first) }
-func (w *spoolWire) close()                     { w.send('E') }
-
-// row is the insertion of a row of one column.
-func (w *spoolWire) row(sub, table uint32, value string) {
-	w.send('I', sub, table, "N", uint16(1), "t", uint32(len(value)), value)
+// open begins a block, of a transaction that has had none if it is the first.
+func (w *spoolWire) open(xid uint32, first bool, messages ...message) {
+	w.t.Helper()
+	flag := 0
+	if first {
+		flag = 1
+	}
+	w.send('S', xid, flag)
+	for _, m := range messages {
+		w.send(m.kind, m.fields...)
+	}
 }
 
-// relation describes a table with one column of this name.
-func (w *spoolWire) relation(sub, table uint32, column string) {
-	w.send('R', sub, table, "public\x00t\x00d", uint16(1), 0, column+"\x00", uint32(25), uint32(0))
+// first sends the first block of a transaction, and more another.
+func (w *spoolWire) first(xid uint32, messages ...message) {
+	w.t.Helper()
+	w.open(xid, true, messages...)
+	w.send('E')
 }
+
+func (w *spoolWire) more(xid uint32, messages ...message) {
+	w.t.Helper()
+	w.open(xid, false, messages...)
+	w.send('E')
+}
+
+// describe describes the table outside of all transactions.
+func (w *spoolWire) describe(column string) {
+	w.t.Helper()
+	w.send('R', describing(0, column).fields[1:]...)
+}
+
+// abort rolls back a subtransaction, or the transaction if it names it again.
+func (w *spoolWire) abort(xid, sub uint32) { w.send('A', xid, sub) }
 
 func (w *spoolWire) commit(xid uint32, at uint64) { w.send('c', xid, 0, at, at+8, uint64(1)) }
 
@@ -127,107 +165,57 @@ func TestReplay(t *testing.T) {
 		want string
 	}{
 		{"blocks of two transactions", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(1, 7, "v")
-			w.row(1, 7, "a")
-			w.close()
-			w.open(2, 1)
-			w.relation(2, 7, "v")
-			w.row(2, 7, "b")
-			w.close()
-			w.open(1, 0)
-			w.row(1, 7, "c")
-			w.close()
+			w.first(1, describing(1, "v"), inserting(1, "a"))
+			w.first(2, describing(2, "v"), inserting(2, "b"))
+			w.more(1, inserting(1, "c"))
 			w.commit(2, 100)
 			w.commit(1, 200)
 		}, "B2@100/7 R7.v/0 I7.b/7 C@108/12 B1@200/3 R7.v/0 I7.a/3 I7.c/10 C@208/13"},
 		{"one that is described by a subtransaction that is rolled back", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(2, 7, "v")
-			w.row(2, 7, "gone")
-			w.close()
+			w.first(1, describing(2, "v"), inserting(2, "gone"))
 			w.send('A', uint32(1), uint32(2), uint64(5), uint64(6))
-			w.open(1, 0)
-			w.row(1, 7, "a")
-			w.close()
+			w.more(1, inserting(1, "a"))
 			w.commit(1, 100)
 		}, "B1@100/7 R7.v/0 I7.a/7 C@108/9"},
 		{"a change of the table that is rolled back", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(1, 7, "v")
-			w.row(1, 7, "a")
-			w.relation(2, 7, "other")
-			w.row(2, 7, "gone")
-			w.close()
-			w.send('A', uint32(1), uint32(2))
-			w.open(1, 0)
-			w.relation(1, 7, "v")
-			w.send('T', uint32(1), uint32(2), 0, uint32(7), uint32(8))
-			w.close()
+			w.first(1, describing(1, "v"), inserting(1, "a"), describing(2, "other"), inserting(2, "gone"))
+			w.abort(1, 2)
+			w.more(1, describing(1, "v"), message{'T', []any{uint32(1), uint32(2), 0, uint32(7), uint32(8)}})
 			w.commit(1, 100)
 		}, "B1@100/3 R7.v/0 I7.a/3 R7.v/0 T[7 8]/10 C@108/12"},
 		{"nothing is left but what the server takes for known", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(2, 7, "v")
-			w.row(2, 7, "gone")
-			w.close()
-			w.send('A', uint32(1), uint32(2))
+			w.first(1, describing(2, "v"), inserting(2, "gone"))
+			w.abort(1, 2)
 			w.commit(1, 100)
 		}, "R7.v/0"},
 		{"aborted as a whole", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(1, 7, "v")
-			w.row(1, 7, "gone")
-			w.close()
-			w.send('A', uint32(1), uint32(1))
+			w.first(1, describing(1, "v"), inserting(1, "gone"))
+			w.abort(1, 1)
 		}, ""},
 		{"begun again", func(w *spoolWire) {
-			w.open(1, 1)
-			w.row(1, 7, "gone")
-			w.close()
-			w.open(1, 1)
-			w.row(1, 7, "a")
-			w.close()
+			w.first(1, inserting(1, "gone"))
+			w.first(1, inserting(1, "a"))
 			w.commit(1, 100)
 		}, "B1@100/5 I7.a/5 C@108/7"},
 		{"from another server", func(w *spoolWire) {
-			w.open(1, 1)
-			w.send('O', uint64(0), "there\x00")
-			w.row(2, 7, "gone")
-			w.row(1, 7, "a")
-			w.close()
-			w.send('A', uint32(1), uint32(2))
+			w.first(1, message{'O', []any{uint64(0), "there\x00"}}, inserting(2, "gone"), inserting(1, "a"))
+			w.abort(1, 2)
 			w.commit(1, 100)
 		}, "B1@100/0 O/4 I7.a/4 C@108/7"},
 		{"a newer description from outside", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(1, 7, "old")
-			w.row(1, 7, "a")
-			w.close()
-			w.send('R', uint32(7), "public\x00t\x00d", uint16(1), 0, "new\x00", uint32(25), uint32(0))
+			w.first(1, describing(1, "old"), inserting(1, "a"))
+			w.describe("new")
 			w.commit(1, 100)
 		}, "R7.new/5 B1@100/3 R7.old/0 I7.a/3 R7.new/0 C@108/6"},
 		{"a newer description from outside, and then a newer one inside", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(1, 7, "old")
-			w.row(1, 7, "a")
-			w.close()
-			w.send('R', uint32(7), "public\x00t\x00d", uint16(1), 0, "new\x00", uint32(25), uint32(0))
-			w.open(1, 0)
-			w.relation(1, 7, "newest")
-			w.row(1, 7, "b")
-			w.close()
+			w.first(1, describing(1, "old"), inserting(1, "a"))
+			w.describe("new")
+			w.more(1, describing(1, "newest"), inserting(1, "b"))
 			w.commit(1, 100)
 		}, "R7.new/5 B1@100/3 R7.old/0 I7.a/3 R7.newest/0 I7.b/8 C@108/10"},
 		{"a newer description from another that committed before", func(w *spoolWire) {
-			w.open(1, 1)
-			w.relation(1, 7, "old")
-			w.row(1, 7, "a")
-			w.close()
-			w.open(2, 1)
-			w.relation(2, 7, "new")
-			w.row(2, 7, "b")
-			w.close()
+			w.first(1, describing(1, "old"), inserting(1, "a"))
+			w.first(2, describing(2, "new"), inserting(2, "b"))
 			w.commit(2, 100)
 			w.commit(1, 200)
 		}, "B2@100/7 R7.new/0 I7.b/7 C@108/9 B1@200/3 R7.old/0 I7.a/3 R7.new/0 C@208/10"},
@@ -253,16 +241,14 @@ func TestReplayMovesTheStart(t *testing.T) {
 	w := newSpoolWire(t, 16)
 	for i, want := range []lsn{0, 108, 208} {
 		xid := uint32(i + 1)
-		w.open(xid, 1)
+		row := inserting(xid, "a")
 		if i == 2 { // nothing is left of it
-			w.row(99, 7, "gone")
-		} else {
-			w.row(xid, 7, "a")
+			row = inserting(99, "gone")
 		}
-		w.close()
-		w.send('A', xid, uint32(99))
+		w.first(xid, row)
+		w.abort(xid, 99)
 		if i == 0 {
-			w.send('A', xid, xid)
+			w.abort(xid, xid)
 			continue
 		}
 		w.commit(xid, uint64(i*100))
@@ -277,8 +263,7 @@ func TestReplayMovesTheStart(t *testing.T) {
 func TestEmptyTransactionsOfOldServers(t *testing.T) {
 	t.Parallel()
 	w := newSpoolWire(t, 14)
-	w.open(1, 1)
-	w.close()
+	w.first(1)
 	w.commit(1, 100)
 	w.want("B1@100/3 C@108/3")
 }
@@ -291,18 +276,18 @@ func TestStreamIsOutOfOrder(t *testing.T) {
 		want string
 	}{
 		{"block in a block", func(w *spoolWire) error {
-			w.open(1, 1)
+			w.open(1, true)
 			return w.try('S', uint32(2), 1)
 		}, "read stream at 0/2: a Stream Start message while the block of transaction 1 is open"},
 		{"end without a block", func(w *spoolWire) error { return w.try('E') }, "a Stream Stop message while"},
 		{"commit in a block", func(w *spoolWire) error {
-			w.open(1, 1)
+			w.open(1, true)
 			return w.try('c', uint32(1), 0, uint64(1), uint64(2), uint64(3))
 		}, "a Stream Commit message while the block of transaction 1 is open"},
 		{"no first block", func(w *spoolWire) error { return w.try('S', uint32(5), 0) }, "the first block of transaction 5 is missing"},
 		{"commit of nothing", func(w *spoolWire) error { return w.try('c', uint32(5), 0, uint64(1), uint64(2), uint64(3)) }, "the transaction 5 commits and has not begun"},
 		{"short message in a block", func(w *spoolWire) error {
-			w.open(1, 1)
+			w.open(1, true)
 			return w.try('I', uint16(1))
 		}, "a message of 3 bytes in a block"},
 		{"short start", func(w *spoolWire) error { return w.try('S', uint16(1)) }, "read stream at 0/1: "},
@@ -321,17 +306,14 @@ func TestStreamIsOutOfOrder(t *testing.T) {
 func TestNewSessionForgets(t *testing.T) {
 	t.Parallel()
 	w := newSpoolWire(t, 16)
-	w.open(1, 1)
-	w.row(1, 7, "a")
+	w.open(1, true, inserting(1, "a"))
 	if err := w.st.inProgress.forget(16); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.st.inProgress.spool.Len(); n != 0 {
 		t.Errorf("%d transactions of the session before are left", n)
 	}
-	w.open(1, 1)
-	w.row(1, 7, "b")
-	w.close()
+	w.first(1, inserting(1, "b"))
 	w.commit(1, 100)
 	w.want("B1@100/4 I7.b/4 C@108/6")
 }
@@ -347,7 +329,7 @@ func TestDiskIsFull(t *testing.T) {
 	if err := os.Symlink("/dev/full", filepath.Join(folders[0], "1")); err != nil {
 		t.Fatal(err)
 	}
-	w.open(1, 1)
+	w.open(1, true)
 	err = w.try('I', uint32(1), strings.Repeat("x", 1<<20))
 	if !errors.Is(err, syscall.ENOSPC) || passes(err) {
 		t.Fatalf("the error is %v", err)

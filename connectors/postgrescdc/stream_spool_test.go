@@ -231,32 +231,11 @@ func TestStreamingIsInterrupted(t *testing.T) {
 			t.Fatal("the end of the stream is not reached")
 		}
 		r := ways[1].start()
-		done = r.largeBatches(rnd, end)
+		done = r.batches(rnd, end, batchSizes{polls: 8, wait: 200 * time.Millisecond, records: 700})
 		r.stop()
 	}
 	t.Logf("%d stops", stops)
 	sameRecords(t, ways[1].written, ways[0].written)
-}
-
-// largeBatches reads for a while, with the connection cut now and then, and throws away
-// what was not committed. It reports the end.
-func (r *taskRun) largeBatches(rnd *rand.Rand, end lsn) bool {
-	for range 1 + rnd.IntN(8) {
-		if rnd.IntN(5) == 0 {
-			r.w.exec("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + r.w.props["slot.name"] + "' AND active")
-		}
-		b := r.poll(200*time.Millisecond, 1+rnd.IntN(700))
-		n := len(b.Records)
-		if n > 0 && rnd.IntN(3) == 0 {
-			r.commit(b, rnd.IntN(n+1))
-			return false
-		}
-		r.commit(b, n)
-		if p := r.task.emitter.place; p.end >= end && p.commit == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // TestStreamedDescriptionIsOvertaken describes a table anew while an older description is

@@ -113,7 +113,7 @@ func (w *world) interrupted(rnd *rand.Rand, end lsn) {
 			w.t.Fatal("the end of the stream is not reached")
 		}
 		r := w.start()
-		done := r.someBatches(rnd, end)
+		done := r.batches(rnd, end, batchSizes{polls: 6, wait: 100 * time.Millisecond, records: 60})
 		r.stop()
 		if done {
 			return
@@ -127,12 +127,20 @@ func (w *world) interrupted(rnd *rand.Rand, end lsn) {
 	}
 }
 
-func (r *taskRun) someBatches(rnd *rand.Rand, end lsn) bool {
-	for range 1 + rnd.IntN(6) {
+// batchSizes bounds what a run reads before it is stopped.
+type batchSizes struct {
+	polls, records int
+	wait           time.Duration
+}
+
+// batches reads for a while, with the connection cut now and then, and throws away what
+// was not committed. It reports the end.
+func (r *taskRun) batches(rnd *rand.Rand, end lsn, most batchSizes) bool {
+	for range 1 + rnd.IntN(most.polls) {
 		if rnd.IntN(5) == 0 {
 			r.w.exec("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + r.w.props["slot.name"] + "' AND active")
 		}
-		b := r.poll(100*time.Millisecond, 1+rnd.IntN(60))
+		b := r.poll(most.wait, 1+rnd.IntN(most.records))
 		n := len(b.Records)
 		if n > 0 && rnd.IntN(3) == 0 {
 			r.commit(b, rnd.IntN(n+1))
