@@ -63,7 +63,7 @@ func measureCart(ctx context.Context, s *session) error {
 			join.add(s.events, took)
 			transactions, err := d.count(ctx, name, s.events)
 			note = fmt.Sprintf("%d users, %d events a transaction", s.users, s.events/max(transactions, 1))
-			memory = readMemory(d.cmd.Process.Pid).String()
+			memory = readMemory(d.process.PID()).String()
 			return err
 		}(); err != nil {
 			return err

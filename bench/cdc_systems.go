@@ -54,7 +54,7 @@ func (s *session) systems(ctx context.Context) (all []*system, stop func() error
 			return errors.Join(err, stop())
 		}
 		daemons = append(daemons, d)
-		all = append(all, &system{daemon: d, name: name, slot: fmt.Sprintf("connectd_%d", len(all)), pid: d.cmd.Process.Pid, settings: settings})
+		all = append(all, &system{daemon: d, name: name, slot: fmt.Sprintf("connectd_%d", len(all)), pid: d.process.PID(), settings: settings})
 		return nil
 	}
 	json := map[string]string{"key.converter": jsonConverter, "value.converter": jsonConverter, "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"}
@@ -73,7 +73,7 @@ func (s *session) systems(ctx context.Context) (all []*system, stop func() error
 		"CONNECT_CONFIG_STORAGE_REPLICATION_FACTOR=1", "CONNECT_OFFSET_STORAGE_REPLICATION_FACTOR=1", "CONNECT_STATUS_STORAGE_REPLICATION_FACTOR=1"); err != nil {
 		return nil, nil, err
 	}
-	peer := &daemon{rest: rest, kafka: broker, exited: make(chan struct{})}
+	peer := &daemon{rest: rest, kafka: broker}
 	if err := peer.open(ctx); err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}

@@ -3,19 +3,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/connectd/connectd/cmd/connectd/process"
 	"github.com/connectd/connectd/connect/kafka"
 )
 
@@ -37,8 +34,8 @@ type daemon struct {
 	profile string
 	began   time.Time // before exec
 
-	cmd     *exec.Cmd
-	exited  chan struct{}
+	process *process.Process // nil for a worker that was started by others
+	exited  <-chan struct{}
 	rest    string
 	kafka   string
 	cluster *kafka.Cluster
@@ -85,48 +82,27 @@ func (d *daemon) launch(ctx context.Context, binary string, every time.Duration)
 		return err
 	}
 	defer stdout.Close()
-	cmd := exec.Command(binary, "run", "--data-dir", filepath.Join(d.dir, "data"))
-	cmd.Env = append(os.Environ(), "CONNECT_LISTENERS=http://127.0.0.1:0", "CONNECT_EMBEDDED_BROKER_LISTENER=127.0.0.1:0",
-		"CONNECT_EMBEDDED_REGISTRY_LISTENER=127.0.0.1:0", profileEnv+"="+d.profile)
-	cmd.Env = append(cmd.Env, d.env...)
+	cmd := process.Command(binary, d.data(), append([]string{profileEnv + "=" + d.profile}, d.env...)...)
 	cmd.Stdout, cmd.Stderr = stdout, log
 	d.began = time.Now()
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start connectd: %w", err)
+	if d.process, err = process.Start(cmd); err != nil {
+		return err
 	}
-	exited := make(chan struct{})
-	d.cmd, d.exited = cmd, exited
-	go func() {
-		defer close(exited)
-		// How it ended is asked for by stop.
-		_ = cmd.Wait()
-	}()
+	d.exited = d.process.Exited()
 	if err := d.until(ctx, every, "the daemon is ready", d.ready); err != nil {
 		return errors.Join(err, d.stop())
 	}
 	return nil
 }
 
+func (d *daemon) data() string { return filepath.Join(d.dir, "data") }
+
 func (d *daemon) stdout() string { return filepath.Join(d.dir, "stdout") }
 
 func (d *daemon) ready(ctx context.Context) error {
-	text, err := os.ReadFile(filepath.Join(d.dir, "data", "connectd.json"))
-	if err != nil {
-		return err
-	}
-	var at struct {
-		PID   int    `json:"pid"`
-		REST  string `json:"rest"`
-		Kafka string `json:"bootstrap.servers"`
-	}
-	if err := json.Unmarshal(text, &at); err != nil {
-		return err
-	}
-	if at.PID != d.cmd.Process.Pid {
-		return errors.New("connectd.json is of another process")
-	}
+	at, err := d.process.Ready(ctx, d.data())
 	d.rest, d.kafka = at.REST, at.Kafka
-	return d.call(ctx, "GET", "/health", nil, nil)
+	return err
 }
 
 // stop ends the daemon in order, and with force when that takes too long.
@@ -136,20 +112,14 @@ func (d *daemon) stop() error {
 		_ = d.cluster.Close()
 		d.cluster = nil
 	}
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := d.process.Stop(ctx)
+	if err == nil {
+		return nil
 	}
-	select {
-	case <-d.exited:
-	case <-time.After(30 * time.Second):
-		_ = d.cmd.Process.Kill()
-		<-d.exited
-	}
-	if code := d.cmd.ProcessState.ExitCode(); code != 0 {
-		log, _ := os.ReadFile(filepath.Join(d.dir, "log"))
-		return fmt.Errorf("the daemon ended with exit code %d:\n%s", code, log)
-	}
-	return nil
+	log, _ := os.ReadFile(filepath.Join(d.dir, "log"))
+	return errors.Join(fmt.Errorf("%w:\n%s", err, log), d.process.Kill())
 }
 
 // post creates a connector.
@@ -184,48 +154,14 @@ func (d *daemon) waitPosition(ctx context.Context, name string, position int64) 
 
 // call makes one REST call; answer may be nil.
 func (d *daemon) call(ctx context.Context, method, path string, body []byte, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, method, d.rest+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	return process.Call(ctx, method, d.rest+path, body, answer)
 }
 
 // until waits for a condition, looking at it at this interval.
 func (d *daemon) until(ctx context.Context, every time.Duration, what string, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	clock := time.NewTicker(every)
-	defer clock.Stop()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-d.exited:
-			return fmt.Errorf("wait until %s: the daemon has ended (%w)", what, err)
-		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w", what, err)
-		case <-clock.C:
-		}
-	}
+	return process.Until(ctx, d.exited, every, what, check)
 }
 
 // profiled runs what is measured, under a CPU profile if one is wanted. A daemon
@@ -236,13 +172,13 @@ func (d *daemon) profiled(ctx context.Context, f func() error) error {
 	}
 	path := d.profile
 	d.profile = ""
-	if err := d.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+	if err := d.process.Signal(syscall.SIGUSR1); err != nil {
 		return err
 	}
 	if err := f(); err != nil {
 		return err
 	}
-	if err := d.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+	if err := d.process.Signal(syscall.SIGUSR1); err != nil {
 		return err
 	}
 	return d.until(ctx, tick, "the profile is written", func(context.Context) error {

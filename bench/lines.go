@@ -61,7 +61,7 @@ func measureFile(ctx context.Context, s *session) (err error) {
 		}
 		road.add(s.lines, took)
 		if round == 0 {
-			transactions, memory = txns, readMemory(d.cmd.Process.Pid).String()
+			transactions, memory = txns, readMemory(d.process.PID()).String()
 		}
 		if err := d.measureClient(ctx, &async, name+"-async", values, func(topic string) (time.Duration, error) {
 			return asyncProducer(d, topic, values)

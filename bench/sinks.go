@@ -51,7 +51,7 @@ func measureSinks(ctx context.Context, s *session) (err error) {
 	}
 	s.report.rate("topic → file", toFile, "records/s", 0, "")
 	s.report.rate("topic → stdout (a file)", toStdout, "records/s", 0, "format=template")
-	s.report.line("memory after the sinks", readMemory(d.cmd.Process.Pid).String(), "")
+	s.report.line("memory after the sinks", readMemory(d.process.PID()).String(), "")
 	return nil
 }
 

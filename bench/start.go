@@ -39,7 +39,7 @@ func measureStart(ctx context.Context, s *session) error {
 		return err
 	}
 	pause(ctx, settle)
-	s.report.line("memory, no connectors", readMemory(d.cmd.Process.Pid).String(), "aim ≤ 50 MiB")
+	s.report.line("memory, no connectors", readMemory(d.process.PID()).String(), "aim ≤ 50 MiB")
 	return d.stop()
 }
 

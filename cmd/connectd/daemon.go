@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/connectd/connectd/cmd/connectd/process"
 	"github.com/connectd/connectd/config"
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/broker"
@@ -209,7 +210,7 @@ func (d *daemon) startWorker(ctx context.Context, plugins *connect.Plugins, coun
 func (d *daemon) announce() error {
 	url := "http://" + d.listeners[0].Addr().String()
 	servers := d.clientProps("")["bootstrap.servers"]
-	s := started{PID: os.Getpid(), REST: url, Kafka: servers}
+	s := process.Announcement{PID: os.Getpid(), REST: url, Kafka: servers}
 	lines := []string{fmt.Sprintf("connectd %s, process id %d, data in %s", version, s.PID, d.dir.path), "  REST    " + url}
 	if d.broker != nil {
 		s.Broker = d.broker.Addr()

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/connectd/connectd/cmd/connectd/process"
 )
 
 // dataFormat is the version of the layout of the data directory. A newer daemon
@@ -92,29 +94,20 @@ func (d *dataDir) checkFormat() error {
 	return nil
 }
 
-// started is what connectd.json holds while the daemon runs.
-type started struct {
-	PID      int    `json:"pid"`
-	REST     string `json:"rest"`
-	Broker   string `json:"broker,omitempty"`
-	Kafka    string `json:"bootstrap.servers"`
-	Registry string `json:"registry,omitempty"` // may name several, separated by commas
-}
-
-func (d *dataDir) announce(s started) error {
+func (d *dataDir) announce(s process.Announcement) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(d.path, "connectd.json"), append(text, '\n')); err != nil {
+	if err := writeFile(filepath.Join(d.path, process.AnnouncementFile), append(text, '\n')); err != nil {
 		return environmentError("data.dir %s is not writable: %w", d.path, err)
 	}
 	return nil
 }
 
-// close removes connectd.json and releases the lock.
+// close removes the announcement and releases the lock.
 func (d *dataDir) close() error {
-	err := os.Remove(filepath.Join(d.path, "connectd.json"))
+	err := os.Remove(filepath.Join(d.path, process.AnnouncementFile))
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}

@@ -34,7 +34,9 @@ func carts(ctx context.Context, d *daemon) error {
 		return err
 	}
 	say("Kill the daemon with SIGKILL, and start it again on the same directory.")
-	d.kill()
+	if err := d.kill(); err != nil {
+		return err
+	}
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func carts(ctx context.Context, d *daemon) error {
 		return err
 	}
 	say("Nothing was lost and nothing came twice. Stop the daemon.")
-	return d.stop(ctx)
+	return d.process.Stop(ctx)
 }
 
 func failAtTheBadLine(ctx context.Context, d *daemon) error {

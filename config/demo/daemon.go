@@ -3,22 +3,17 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/connectd/connectd/cmd/connectd/process"
 )
 
 // daemon is the running connectd. Its standard output is shown, indented; its log
@@ -26,65 +21,48 @@ import (
 type daemon struct {
 	binary, dir string
 	out         io.Writer
-	log         lockedBuffer
+	log         process.Output
 
-	cmd    *exec.Cmd
-	exited chan struct{}
-	rest   string
+	process *process.Process // nil before the first start
+	rest    string
 	// registry is the address of the embedded schema registry.
 	registry string
 	count    atomic.Int64
 }
 
 func (d *daemon) start(ctx context.Context) error {
-	d.cmd = exec.Command(d.binary, "run", "--data-dir", filepath.Join(d.dir, "data"))
-	d.cmd.Dir = d.dir
-	d.cmd.Env = append(os.Environ(), "CONNECT_LISTENERS=http://127.0.0.1:0", "CONNECT_EMBEDDED_BROKER_LISTENER=127.0.0.1:0",
-		"CONNECT_EMBEDDED_REGISTRY_LISTENER=127.0.0.1:0",
-		"CONNECT_OFFSET_FLUSH_INTERVAL_MS=100")
-	d.cmd.Stderr = &d.log
-	stdout, err := d.cmd.StdoutPipe()
-	if err != nil {
+	data := filepath.Join(d.dir, "data")
+	cmd := process.Command(d.binary, data, "CONNECT_OFFSET_FLUSH_INTERVAL_MS=100")
+	cmd.Dir = d.dir
+	cmd.Stdout, cmd.Stderr = &printed{daemon: d}, &d.log
+	var err error
+	if d.process, err = process.Start(cmd); err != nil {
 		return err
 	}
-	if err := d.cmd.Start(); err != nil {
+	return d.waitUntil(ctx, "the daemon is ready", func(ctx context.Context) error {
+		at, err := d.process.Ready(ctx, data)
+		d.rest, d.registry = at.REST, at.Registry
 		return err
-	}
-	d.exited = make(chan struct{})
-	go d.watch(d.cmd, stdout, d.exited)
-	return d.waitUntil(ctx, "the daemon is ready", d.ready)
+	})
 }
 
-// watch shows what the process prints until it ends.
-func (d *daemon) watch(cmd *exec.Cmd, stdout io.Reader, exited chan struct{}) {
-	defer close(exited)
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		d.show(lines.Text())
-		d.count.Add(1)
-	}
-	// How it ended is asked for by who ended it.
-	_ = cmd.Wait()
+// printed shows and counts the lines that a process prints.
+type printed struct {
+	daemon *daemon
+	rest   []byte // the beginning of a line
 }
 
-func (d *daemon) ready(ctx context.Context) error {
-	text, err := os.ReadFile(filepath.Join(d.dir, "data", "connectd.json"))
-	if err != nil {
-		return err
+func (p *printed) Write(b []byte) (int, error) {
+	p.rest = append(p.rest, b...)
+	for {
+		line, rest, whole := bytes.Cut(p.rest, []byte("\n"))
+		if !whole {
+			return len(b), nil
+		}
+		p.daemon.show(string(line))
+		p.daemon.count.Add(1)
+		p.rest = rest
 	}
-	var at struct {
-		PID      int    `json:"pid"`
-		REST     string `json:"rest"`
-		Registry string `json:"registry"`
-	}
-	if err := json.Unmarshal(text, &at); err != nil {
-		return err
-	}
-	if at.PID != d.cmd.Process.Pid {
-		return errors.New("the file is of another process")
-	}
-	d.rest, d.registry = at.REST, at.Registry
-	return d.call(ctx, "GET", "/health", nil, nil)
 }
 
 // show prints lines of the daemon, indented.
@@ -96,28 +74,11 @@ func (d *daemon) show(text string) {
 
 func (d *daemon) lines() int { return int(d.count.Load()) }
 
-func (d *daemon) kill() {
-	if d.cmd == nil || d.cmd.Process == nil {
-		return
+func (d *daemon) kill() error {
+	if d.process == nil {
+		return nil
 	}
-	// An error means that it has ended already.
-	_ = d.cmd.Process.Kill()
-	<-d.exited
-}
-
-func (d *daemon) stop(ctx context.Context) error {
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	select {
-	case <-d.exited:
-	case <-ctx.Done():
-		return fmt.Errorf("the daemon does not stop: %w", ctx.Err())
-	}
-	if code := d.cmd.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("the daemon ended with exit code %d", code)
-	}
-	return nil
+	return d.process.Kill()
 }
 
 func (d *daemon) post(ctx context.Context, path string) error {
@@ -130,27 +91,7 @@ func (d *daemon) post(ctx context.Context, path string) error {
 
 // call makes one REST call; answer may be nil.
 func (d *daemon) call(ctx context.Context, method, path string, body []byte, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, method, d.rest+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	return process.Call(ctx, method, d.rest+path, body, answer)
 }
 
 func (d *daemon) waitLines(ctx context.Context, n int) error {
@@ -201,41 +142,10 @@ func (d *daemon) waitOffset(ctx context.Context, name string, offset int64) erro
 }
 
 func (d *daemon) waitUntil(ctx context.Context, what string, check func(context.Context) error) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-d.exited:
-			return fmt.Errorf("wait until %s: the daemon has ended", what)
-		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w", what, err)
-		case <-tick.C:
-		}
-	}
+	return process.Until(ctx, d.process.Exited(), 10*time.Millisecond, what, check)
 }
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

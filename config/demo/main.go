@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -43,7 +44,7 @@ func run(ctx context.Context, binary string) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	d := &daemon{binary: binary, dir: dir, out: os.Stdout}
-	defer d.kill()
+	defer func() { err = errors.Join(err, d.kill()) }()
 	defer func() {
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "\nthe daemon's log:\n%s\n", d.log.String())

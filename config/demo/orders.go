@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/connectd/connectd/cmd/connectd/process"
 	"github.com/connectd/connectd/connectors/postgrescdc/pgtest"
 )
 
@@ -58,7 +58,7 @@ func orders(ctx context.Context, d *daemon) (err error) {
 		return err
 	}
 	say("Stop the daemon and the server.")
-	return d.stop(ctx)
+	return d.process.Stop(ctx)
 }
 
 func rows(ctx context.Context, d *daemon, srv *pgtest.Server) error {
@@ -99,8 +99,7 @@ func underLoad(ctx context.Context, d *daemon, srv *pgtest.Server) error {
 	half, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- load(ctx, srv, half) }()
 	<-half
-	d.kill()
-	if err := d.start(ctx); err != nil {
+	if err := errors.Join(d.kill(), d.start(ctx)); err != nil {
 		return errors.Join(err, <-done)
 	}
 	if err := <-done; err != nil {
@@ -194,21 +193,9 @@ func (d *daemon) postWith(ctx context.Context, path string, with map[string]stri
 
 // ask makes a GET to the registry.
 func (d *daemon) ask(ctx context.Context, path string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, "GET", d.registry+path, nil)
-	if err != nil {
-		return "", err
+	status, text, err := process.Do(ctx, "GET", d.registry+path, nil)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("GET %s: %d: %s", path, status, text)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("GET %s: %s: %s", path, resp.Status, text)
-	}
-	return string(text), nil
+	return string(text), err
 }

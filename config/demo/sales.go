@@ -7,10 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+
+	"github.com/connectd/connectd/cmd/connectd/process"
 )
 
 // sales is the second story: JSON lines become Avro records of a declared schema, are
@@ -35,7 +36,7 @@ func sales(ctx context.Context, d *daemon) error {
 		return err
 	}
 	say("Old records read with the default, new ones without the field they do not know. Stop the daemon.")
-	return d.stop(ctx)
+	return d.process.Stop(ctx)
 }
 
 func validated(ctx context.Context, d *daemon) error {
@@ -110,26 +111,14 @@ func (d *daemon) refused(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, "POST", d.registry+path, bytes.NewReader(body))
+	status, text, err := process.Do(ctx, "POST", d.registry+path, body)
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusConflict {
-		return "", fmt.Errorf("POST %s: %s, want 409", path, resp.Status)
+	if status != http.StatusConflict {
+		return "", fmt.Errorf("POST %s: %d, want 409", path, status)
 	}
 	var answer struct{ Message string }
-	all, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	if err := json.Unmarshal(all, &answer); err != nil {
-		return "", err
-	}
-	return answer.Message, nil
+	err = json.Unmarshal(text, &answer)
+	return answer.Message, err
 }

@@ -3,9 +3,7 @@
 package harness
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -13,10 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/connectd/connectd/cmd/connectd/process"
 )
 
 // Patience is how long a condition may take to come true before a test fails. It
@@ -45,9 +44,8 @@ type Daemon struct {
 	settings Settings
 	unset    []string
 
-	cmd    *exec.Cmd
-	exited chan struct{}
-	stderr *syncBuffer
+	process *process.Process // nil before the first start
+	stderr  *process.Output
 
 	REST  string // http://host:port
 	Kafka string // host:port of the broker
@@ -157,32 +155,24 @@ func (d *Daemon) Launch() {
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
-	d.stderr = &syncBuffer{}
+	d.stderr = &process.Output{}
 	command := append(slices.Clone(d.settings.Within), Binary(d.t), "run", "-c", file)
 	command = append(command, d.settings.Args...)
-	d.cmd = exec.Command(command[0], command[1:]...)
-	d.cmd.Stderr, d.cmd.Stdout = d.stderr, d.stderr
-	d.cmd.Env = append(os.Environ(), d.settings.Env...)
-	if err := d.cmd.Start(); err != nil {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stderr, cmd.Stdout = d.stderr, d.stderr
+	cmd.Env = append(os.Environ(), d.settings.Env...)
+	var err error
+	if d.process, err = process.Start(cmd); err != nil {
 		d.t.Fatal(err)
 	}
-	exited := make(chan struct{})
-	d.exited = exited
-	go func(cmd *exec.Cmd) {
-		// The exit code is read from cmd.ProcessState.
-		_ = cmd.Wait()
-		close(exited)
-	}(d.cmd)
 }
 
 // WaitReady waits for connectd.json of the process and then for GET /health.
 func (d *Daemon) WaitReady() {
 	d.t.Helper()
 	d.Eventually("the daemon is healthy", func() error {
-		select {
-		case <-d.exited:
-			d.t.Fatalf("the daemon ended with exit code %d:\n%s", d.cmd.ProcessState.ExitCode(), tail(d.Output(), 40))
-		default:
+		if !d.Running() {
+			d.t.Fatalf("the daemon ended with exit code %d:\n%s", d.process.ExitCode(), tail(d.Output(), 40))
 		}
 		if err := d.readAnnouncement(); err != nil {
 			return err
@@ -196,24 +186,11 @@ func (d *Daemon) WaitReady() {
 }
 
 func (d *Daemon) readAnnouncement() error {
-	text, err := os.ReadFile(filepath.Join(d.Dir, "data", "connectd.json"))
+	at, err := d.process.Announced(filepath.Join(d.Dir, "data"))
 	if err != nil {
 		return err
 	}
-	var s struct {
-		PID   int    `json:"pid"`
-		REST  string `json:"rest"`
-		Kafka string `json:"bootstrap.servers"`
-
-		Registry string `json:"registry"`
-	}
-	if err := json.Unmarshal(text, &s); err != nil {
-		return err
-	}
-	if s.PID != d.cmd.Process.Pid {
-		return fmt.Errorf("connectd.json is of process %d", s.PID)
-	}
-	d.REST, d.Kafka, d.Registry = s.REST, s.Kafka, s.Registry
+	d.REST, d.Kafka, d.Registry = at.REST, at.Kafka, at.Registry
 	return nil
 }
 
@@ -222,11 +199,11 @@ func (d *Daemon) Ready() bool { return d.Running() && d.readAnnouncement() == ni
 
 // Running reports whether the process is there.
 func (d *Daemon) Running() bool {
-	if d.cmd == nil {
+	if d.process == nil {
 		return false
 	}
 	select {
-	case <-d.exited:
+	case <-d.process.Exited():
 		return false
 	default:
 		return true
@@ -238,27 +215,25 @@ func (d *Daemon) Kill() {
 	if !d.Running() {
 		return
 	}
-	if err := d.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := d.process.Kill(); err != nil {
 		d.t.Error(err)
 	}
-	<-d.exited
 }
 
 // Stop ends the process with SIGTERM; it must end with exit code 0.
 func (d *Daemon) Stop() {
 	d.t.Helper()
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		d.t.Fatal(err)
-	}
-	if code := d.WaitExit(); code != 0 {
-		d.t.Fatalf("the daemon ended with exit code %d:\n%s", code, tail(d.Output(), 40))
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	if err := d.process.Stop(ctx); err != nil {
+		d.t.Fatalf("%v:\n%s", err, tail(d.Output(), 40))
 	}
 }
 
 // Signal sends a signal to the process.
 func (d *Daemon) Signal(s syscall.Signal) {
 	d.t.Helper()
-	if err := d.cmd.Process.Signal(s); err != nil {
+	if err := d.process.Signal(s); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -268,8 +243,8 @@ func (d *Daemon) Signal(s syscall.Signal) {
 func (d *Daemon) WaitExit() int {
 	d.t.Helper()
 	select {
-	case <-d.exited:
-		return d.cmd.ProcessState.ExitCode()
+	case <-d.process.Exited():
+		return d.process.ExitCode()
 	case <-time.After(Patience):
 		d.t.Fatalf("the daemon does not end:\n%s", tail(d.Output(), 40))
 		return 0
@@ -283,14 +258,14 @@ func (d *Daemon) embedded() bool { return d.properties()["bootstrap.servers"] ==
 // been called.
 func (d *Daemon) cancelAtExit(cancel func()) (end func()) {
 	over, done := make(chan struct{}), make(chan struct{})
-	go func(exited chan struct{}) {
+	go func(exited <-chan struct{}) {
 		defer close(done)
 		select {
 		case <-exited:
 			cancel()
 		case <-over:
 		}
-	}(d.exited)
+	}(d.process.Exited())
 	return func() {
 		close(over)
 		<-done
@@ -298,7 +273,7 @@ func (d *Daemon) cancelAtExit(cancel func()) (end func()) {
 }
 
 // PID is the process id.
-func (d *Daemon) PID() int { return d.cmd.Process.Pid }
+func (d *Daemon) PID() int { return d.process.PID() }
 
 // Output is what the process has written to its log so far.
 func (d *Daemon) Output() string { return d.stderr.String() }
@@ -330,21 +305,4 @@ func Eventually(t testing.TB, what string, check func() error) {
 func tail(s string, lines int) string {
 	all := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -3,12 +3,12 @@
 package harness
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
+
+	"github.com/connectd/connectd/cmd/connectd/process"
 )
 
 // Config is a connector configuration.
@@ -37,36 +37,25 @@ type TaskState struct {
 	Figures map[string]float64 `json:"connectd_figures"`
 }
 
-var client = &http.Client{Timeout: 30 * time.Second}
+// callTime is how long a REST call may take.
+const callTime = 30 * time.Second
 
 // Call makes one REST call; body is nil, a string, or a value that becomes JSON.
 func (d *Daemon) Call(method, path string, body any) (status int, answer string, err error) {
-	var r io.Reader
+	var text []byte
 	switch b := body.(type) {
 	case nil:
 	case string:
-		r = bytes.NewReader([]byte(b))
+		text = []byte(b)
 	default:
-		text, err := json.Marshal(b)
-		if err != nil {
+		if text, err = json.Marshal(b); err != nil {
 			return 0, "", err
 		}
-		r = bytes.NewReader(text)
 	}
-	req, err := http.NewRequest(method, d.REST+path, r)
-	if err != nil {
-		return 0, "", err
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(text), err
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	defer cancel()
+	status, got, err := process.Do(ctx, method, d.REST+path, text)
+	return status, string(got), err
 }
 
 // Must makes a call that has to answer with this status, and returns the body.
