@@ -252,7 +252,7 @@ func (r *sourceRoad) mustWait() (bool, time.Duration) {
 	case r.t.paused.Load():
 		r.m.SetState(metrics.Paused)
 		return true, r.patience()
-	case r.busy && (r.ends || r.unit.size() >= r.t.o.Worker.UnitBytes):
+	case r.busy && (r.boundary == boundaryConnector && r.ends || r.unit.size() >= r.t.o.Worker.UnitBytes):
 		return true, -1
 	}
 	r.m.SetState(metrics.Running)

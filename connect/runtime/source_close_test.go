@@ -3,6 +3,8 @@
 package runtime
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,5 +33,34 @@ func TestCommitsArePacedUnderLoad(t *testing.T) {
 		if got := r.untilDue(); got != c.want {
 			t.Errorf("%s: due in %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+// Unless units end where the connector's transactions do, the end of one holds nothing up.
+func TestUnitsFillDuringACommit(t *testing.T) {
+	w := newWorld(t, nil)
+	w.batch = 1
+	for i := range 10 {
+		w.source.ends[i] = true
+	}
+	release := make(chan struct{})
+	var held atomic.Bool
+	w.crash = func(point string) {
+		if point == "before-endtxn" && held.CompareAndSwap(false, true) {
+			<-release
+		}
+	}
+	w.atEnd = sync.OnceFunc(func() { close(release) })
+	out := w.topic("out")
+	w.source.add(text(out, "first"))
+	w.run()
+	w.until("a commit is under way", held.Load)
+	w.source.add(texts(out, 0, 5)...)
+	w.until("the others are polled", func() bool { return w.metrics.Polled.Load() == 6 })
+	w.atEnd()
+	w.await(out, 6)
+	w.until("both commits are counted", func() bool { return w.metrics.Commits.Load() == 2 })
+	if most := w.metrics.UnitRecordsMax.Load(); most != 5 {
+		t.Errorf("the largest transaction had %d records, want the 5 of the backlog", most)
 	}
 }
