@@ -22,8 +22,10 @@ type Cluster struct {
 	conf     *sarama.Config
 	client   sarama.Client
 
+	writers sync.Pool // of *requestWriter
+
 	mu       sync.Mutex
-	produce  map[int32]*line
+	produce  map[int32]*produceLine
 	counts   map[string]int32 // partitions by topic, as last seen
 	closed   bool
 	adminOne sync.Mutex
@@ -35,7 +37,7 @@ func Open(ctx context.Context, s Settings) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{settings: s, conf: conf, produce: map[int32]*line{}, counts: map[string]int32{}}
+	c := &Cluster{settings: s, conf: conf, produce: map[int32]*produceLine{}, counts: map[string]int32{}}
 	var last error
 	for attempt := 0; ; attempt++ {
 		c.client, last = sarama.NewClient(s.Brokers, conf)
@@ -166,7 +168,7 @@ func (c *Cluster) leader(tp TopicPartition, refresh bool) (*sarama.Broker, error
 }
 
 // produceConn returns the shared connection for produce requests to a broker.
-func (c *Cluster) produceConn(leader *sarama.Broker) (*line, error) {
+func (c *Cluster) produceConn(leader *sarama.Broker) (*produceLine, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -176,7 +178,7 @@ func (c *Cluster) produceConn(leader *sarama.Broker) (*line, error) {
 	if ok && b.Addr() == leader.Addr() {
 		return b, nil // if it has failed, the request tells, and it is dropped
 	}
-	b, err := c.newLine(leader.Addr())
+	b, err := c.newProduceLine(leader.Addr())
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +188,7 @@ func (c *Cluster) produceConn(leader *sarama.Broker) (*line, error) {
 
 // dropProduceConn closes a connection that failed, so that the next request opens
 // a new one.
-func (c *Cluster) dropProduceConn(b *line) {
+func (c *Cluster) dropProduceConn(b *produceLine) {
 	b.end()
 	c.mu.Lock()
 	defer c.mu.Unlock()

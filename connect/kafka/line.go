@@ -3,8 +3,10 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -13,17 +15,25 @@ import (
 // holds a lock from a request to its answer, and its Close takes the same lock.
 type line struct {
 	*sarama.Broker
-	dial func(network, addr string) (net.Conn, error)
+	dial      func(network, addr string) (net.Conn, error)
+	encrypt   *tls.Config // nil for a connection in the clear
+	handshake time.Duration
 
 	mu    sync.Mutex
 	raw   net.Conn
 	ended bool
+
+	conn net.Conn // raw, or its encryption; set once the library has opened the connection
 }
 
 // newLine begins to connect; the first request waits for that and tells a failure.
 func (c *Cluster) newLine(addr string) (*line, error) {
-	l := &line{Broker: sarama.NewBroker(addr)}
 	conf := *c.conf
+	l := &line{Broker: sarama.NewBroker(addr), handshake: conf.Net.WriteTimeout}
+	if conf.Net.TLS.Enable {
+		l.encrypt = conf.Net.TLS.Config
+		conf.Net.TLS.Enable, conf.Net.TLS.Config = false, nil // Dial does it
+	}
 	if conf.Net.Proxy.Enable {
 		l.dial = conf.Net.Proxy.Dialer.Dial
 	} else {
@@ -43,13 +53,41 @@ func (l *line) Dial(network, addr string) (net.Conn, error) {
 		return nil, err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.ended {
+		l.mu.Unlock()
 		_ = raw.Close()
 		return nil, net.ErrClosed
 	}
 	l.raw = raw
-	return raw, nil
+	l.mu.Unlock()
+	if l.conn, err = l.encrypted(raw, addr); err != nil {
+		_ = raw.Close()
+		return nil, err
+	}
+	return l.conn, nil
+}
+
+// encrypted shakes hands if the connection is to be encrypted.
+func (l *line) encrypted(raw net.Conn, addr string) (net.Conn, error) {
+	if l.encrypt == nil {
+		return raw, nil
+	}
+	conf := l.encrypt.Clone()
+	if conf.ServerName == "" {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		conf.ServerName = host
+	}
+	if err := raw.SetDeadline(time.Now().Add(l.handshake)); err != nil {
+		return nil, err
+	}
+	secure := tls.Client(raw, conf)
+	if err := secure.Handshake(); err != nil {
+		return nil, err
+	}
+	return secure, raw.SetDeadline(time.Time{})
 }
 
 // end ends the connection and what waits on it, and returns when nothing reads from
@@ -62,19 +100,4 @@ func (l *line) end() {
 	}
 	l.mu.Unlock()
 	_ = l.Close() // says only that the connection is ended already
-}
-
-// send produces behind the requests that are on the connection already, rather than
-// after their answers.
-func (l *line) send(req *sarama.ProduceRequest) (*sarama.ProduceResponse, error) {
-	type outcome struct {
-		resp *sarama.ProduceResponse
-		err  error
-	}
-	done := make(chan outcome, 1)
-	if err := l.AsyncProduce(req, func(resp *sarama.ProduceResponse, err error) { done <- outcome{resp, err} }); err != nil {
-		return nil, err
-	}
-	o := <-done
-	return o.resp, o.err
 }

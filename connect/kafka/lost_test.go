@@ -75,7 +75,7 @@ func openLossy(t *testing.T) (*Cluster, *lossy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{settings: s, conf: conf, client: client, produce: map[int32]*line{}, counts: map[string]int32{}}
+	c := &Cluster{settings: s, conf: conf, client: client, produce: map[int32]*produceLine{}, counts: map[string]int32{}}
 	t.Cleanup(func() { _ = c.Close() })
 	return c, l
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -17,31 +16,37 @@ const maxRequestBytes = 16 << 20
 
 // flight is one request on its way and the batches in it.
 type flight struct {
-	conn   *line
-	req    *sarama.ProduceRequest
-	queues []*partitionQueue
-	counts []int // records of each queue's batch
-	bytes  int
-	resp   *sarama.ProduceResponse
-	err    error
+	conn  *produceLine
+	parts []flightPart
+	bytes int
+	lost  bool // nobody knows whether the request was carried out
+	err   error
+}
+
+// flightPart is one batch of a flight, and the answer to it.
+type flightPart struct {
+	q        *partitionQueue
+	n        int // records
+	answered bool
+	code     sarama.KError
+	base     int64
 }
 
 // round sends the next batch of every waiting partition, one request a broker, and
 // takes in the answers. progress reports whether any batch was acknowledged; err is
 // the last failure, which counts only if it is not retriable or nothing moved.
 func (p *Producer) round() (progress bool, err error) {
-	p.slab.reset()
 	flights, err := p.plan()
 	var wg sync.WaitGroup
 	for i, f := range flights {
 		if i == len(flights)-1 {
-			f.resp, f.err = f.conn.send(f.req) // the last, usually the only one, needs no goroutine
+			p.send(f) // the last, usually the only one, needs no goroutine
 			break
 		}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			f.resp, f.err = f.conn.send(f.req)
+			p.send(f)
 		}()
 	}
 	wg.Wait()
@@ -88,40 +93,38 @@ func (p *Producer) plan() ([]*flight, error) {
 				q.refresh, last = true, err
 				continue
 			}
-			f = &flight{conn: conn, req: p.newRequest()}
+			f = &flight{conn: conn}
 			byBroker[leader.ID()] = f
 			flights = append(flights, f)
 		}
-		if f.bytes < maxRequestBytes {
-			p.load(f, q)
+		if f.bytes >= maxRequestBytes {
+			continue
+		}
+		if err := p.load(f, q); err != nil {
+			return flights, err
 		}
 	}
 	return flights, last
 }
 
-func (p *Producer) newRequest() *sarama.ProduceRequest {
-	r := &sarama.ProduceRequest{Version: 7, RequiredAcks: sarama.WaitForAll, Timeout: int32(p.c.settings.RequestTimeout / time.Millisecond)}
-	if p.opts.TransactionalID != "" {
-		r.TransactionalID = &p.opts.TransactionalID
+// load puts the partition's next batch into the request. A timestamp before 1970 is
+// refused here, as by the Java client.
+func (p *Producer) load(f *flight, q *partitionQueue) error {
+	if q.sets[0][0].Timestamp < 0 {
+		return &RecordError{q.tp, q.sent, sarama.ErrInvalidTimestamp}
 	}
-	return r
+	n, bytes := cut(q.sets[0], p.c.settings.MaxRequestSize, q.limit)
+	f.parts, f.bytes = append(f.parts, flightPart{q: q, n: n}), f.bytes+bytes
+	return nil
 }
 
-// load puts the partition's next batch into the request.
-func (p *Producer) load(f *flight, q *partitionQueue) {
-	rs := q.sets[0]
-	n, bytes := cut(rs, p.c.settings.MaxRequestSize, q.limit)
-	f.req.AddBatch(q.tp.Topic, q.tp.Partition, p.batch(q, rs[:n]))
-	f.queues, f.counts, f.bytes = append(f.queues, q), append(f.counts, n), f.bytes+bytes
-}
-
-// cut returns how many records fit into one batch; always at least one.
+// cut returns how many records fit into one batch before compression; always at least
+// one, and none but the first with a timestamp before 1970.
 func cut(rs []Record, maxBytes, maxRecords int) (n, bytes int) {
-	const batchOverhead = 61
-	bytes = batchOverhead
+	bytes = batchHead
 	for n < len(rs) {
 		size := rs[n].Size()
-		if n > 0 && (bytes+size > maxBytes || maxRecords > 0 && n >= maxRecords) {
+		if n > 0 && (bytes+size > maxBytes || maxRecords > 0 && n >= maxRecords || rs[n].Timestamp < 0) {
 			break
 		}
 		bytes += size
@@ -130,39 +133,53 @@ func cut(rs []Record, maxBytes, maxRecords int) (n, bytes int) {
 	return n, bytes
 }
 
-func (p *Producer) batch(q *partitionQueue, rs []Record) *sarama.RecordBatch {
-	first, most := rs[0].Timestamp, rs[0].Timestamp
-	records := p.slab.take(len(rs))
-	for i := range rs {
-		r, out := &rs[i], records[i]
-		out.Key, out.Value, out.OffsetDelta = r.Key, r.Value, int64(i)
-		out.TimestampDelta = time.Duration(r.Timestamp-first) * time.Millisecond
-		out.Headers = p.slab.headers(r.Headers)
-		most = max(most, r.Timestamp)
-	}
-	return &sarama.RecordBatch{
-		Version: 2, Codec: p.c.settings.codec, CompressionLevel: sarama.CompressionLevelDefault,
-		LastOffsetDelta: int32(len(rs) - 1), FirstTimestamp: time.UnixMilli(first), MaxTimestamp: time.UnixMilli(most),
-		ProducerID: p.pid, ProducerEpoch: p.epoch, FirstSequence: q.next, Records: records, IsTransactional: p.opts.TransactionalID != "",
-	}
+// origin is what the partition's next batch says of its producer.
+func (p *Producer) origin(q *partitionQueue) batchOrigin {
+	return batchOrigin{id: p.pid, epoch: p.epoch, sequence: q.next, transactional: p.opts.TransactionalID != ""}
 }
 
-// settle takes in the answer to one request.
+// send sends the flight's request and takes in the answer.
+func (p *Producer) send(f *flight) {
+	if len(f.parts) == 0 {
+		return
+	}
+	w, _ := p.c.writers.Get().(*requestWriter)
+	if w == nil {
+		w = &requestWriter{}
+		w.batch.fold.codec = p.c.settings.codec
+	}
+	req, err := w.request(p, f)
+	if err != nil {
+		f.err = err
+		return
+	}
+	t, err := f.conn.write(req)
+	w.shrink()
+	p.c.writers.Put(w) // while the answer is awaited, others write their requests with it
+	if err == nil {
+		err = f.conn.read(t, f.answerLimit(), f.answer)
+	}
+	f.lost, f.err = err != nil, err
+}
+
+// settle takes in what became of one request.
 func (p *Producer) settle(f *flight) (progress bool, err error) {
-	if f.err != nil {
+	if f.lost {
 		p.unsure = true
 		p.c.dropProduceConn(f.conn)
-		for _, q := range f.queues {
-			q.refresh = true
+		for i := range f.parts {
+			f.parts[i].q.refresh = true
 		}
+	}
+	if f.err != nil {
 		return false, fmt.Errorf("produce: %w", f.err)
 	}
-	for i, q := range f.queues {
-		block := f.resp.GetBlock(q.tp.Topic, q.tp.Partition)
-		if block == nil {
-			return progress, fmt.Errorf("produce: the answer has nothing for %s-%d", q.tp.Topic, q.tp.Partition)
+	for i := range f.parts {
+		part := &f.parts[i]
+		if !part.answered {
+			return progress, fmt.Errorf("produce: the answer has nothing for %s-%d", part.q.tp.Topic, part.q.tp.Partition)
 		}
-		ok, qerr := q.settle(f.counts[i], block)
+		ok, qerr := part.q.settle(part.n, part.code, part.base)
 		progress = progress || ok
 		if qerr != nil && (err == nil || isRetriable(err)) {
 			err = qerr
@@ -172,10 +189,10 @@ func (p *Producer) settle(f *flight) (progress bool, err error) {
 }
 
 // settle takes in the answer for one partition's batch of n records.
-func (q *partitionQueue) settle(n int, block *sarama.ProduceResponseBlock) (ok bool, err error) {
-	switch code := block.Err; {
+func (q *partitionQueue) settle(n int, code sarama.KError, base int64) (ok bool, err error) {
+	switch {
 	case code == sarama.ErrNoError:
-		q.last = block.Offset + int64(n) - 1
+		q.last = base + int64(n) - 1
 	case code == sarama.ErrDuplicateSequenceNumber:
 		// The batch arrived before; only the answer was lost, and with it the offset.
 	case code == sarama.ErrMessageSizeTooLarge || code == sarama.ErrMessageSetSizeTooLarge || code == sarama.ErrInvalidRecord:

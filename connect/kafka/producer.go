@@ -40,8 +40,6 @@ type Producer struct {
 	groups     map[string]bool   // groups that are part of the transaction
 	broken     error             // why the transaction can only be aborted
 	unsure     bool              // a request whose answer was lost may still be on its way
-
-	slab recordSlab
 }
 
 // partitionQueue is what is to be sent to one partition, and where it stands.

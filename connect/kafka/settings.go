@@ -29,7 +29,7 @@ type Settings struct {
 	// AutoOffsetReset is earliest, latest or none.
 	AutoOffsetReset string
 
-	codec sarama.CompressionCodec
+	codec codec
 	props map[string]string
 }
 
@@ -39,7 +39,7 @@ var keys = connect.Define(
 	connect.ConfigKey{Name: "request.timeout.ms", Type: connect.TypeConfigInt, Default: "30000", Check: connect.AtLeast(1), Doc: "How long an answer may take."},
 	connect.ConfigKey{Name: "metadata.max.age.ms", Type: connect.TypeConfigLong, Default: "300000", Check: connect.AtLeast(1), Doc: "How often metadata is looked up anew."},
 	connect.ConfigKey{Name: "max.request.size", Type: connect.TypeConfigInt, Default: "1048576", Check: connect.AtLeast(1024), Doc: "Bytes of a batch at most."},
-	connect.ConfigKey{Name: "compression.type", Type: connect.TypeConfigString, Default: "none", Check: connect.OneOf("none", "gzip", "snappy", "lz4", "zstd"), Doc: "Compression of batches."},
+	connect.ConfigKey{Name: "compression.type", Type: connect.TypeConfigString, Default: "none", Check: connect.OneOf(codecNames...), Doc: "Compression of batches."},
 	connect.ConfigKey{Name: "fetch.max.bytes", Type: connect.TypeConfigInt, Default: "16777216", Check: connect.AtLeast(1), Doc: "Bytes of an answer at most."},
 	connect.ConfigKey{Name: "max.partition.fetch.bytes", Type: connect.TypeConfigInt, Default: "1048576", Check: connect.AtLeast(1), Doc: "Bytes of a partition in an answer."},
 	connect.ConfigKey{Name: "isolation.level", Type: connect.TypeConfigString, Default: "read_committed", Check: connect.OneOf("read_committed", "read_uncommitted"), Doc: "What readers see."},
@@ -79,9 +79,7 @@ func ParseSettings(props map[string]string) (Settings, connect.ConfigErrors) {
 	if strings.EqualFold(c.String("isolation.level"), "read_uncommitted") {
 		s.Isolation = ReadUncommitted
 	}
-	if err := s.codec.UnmarshalText([]byte(strings.ToLower(c.String("compression.type")))); err != nil && len(errs) == 0 {
-		errs = append(errs, connect.ConfigError{Key: "compression.type", Value: c.String("compression.type"), Rule: err.Error()})
-	}
+	s.codec = codec(max(0, slices.Index(codecNames, strings.ToLower(c.String("compression.type")))))
 	if len(errs) == 0 {
 		if _, err := s.sarama(); err != nil {
 			errs = append(errs, connect.ConfigError{Key: "security.protocol", Value: c.String("security.protocol"), Rule: err.Error()})
