@@ -3,6 +3,7 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
@@ -24,6 +25,7 @@ type peer struct {
 	answer func(req kmsg.Request) kmsg.Response
 
 	mu    sync.Mutex
+	tls   *tls.Config // nil for connections in the clear
 	lead  int32
 	conns []net.Conn
 	wg    sync.WaitGroup
@@ -51,6 +53,13 @@ func newPeer(t *testing.T, id int32, answer func(kmsg.Request) kmsg.Response) *p
 	return p
 }
 
+// encrypt makes it take no connection in the clear from now on.
+func (p *peer) encrypt(conf *tls.Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tls = conf
+}
+
 func (p *peer) accept() {
 	defer p.wg.Done()
 	for {
@@ -59,6 +68,9 @@ func (p *peer) accept() {
 			return
 		}
 		p.mu.Lock()
+		if p.tls != nil {
+			c = tls.Server(c, p.tls)
+		}
 		p.conns = append(p.conns, c)
 		p.mu.Unlock()
 		p.wg.Add(1)
