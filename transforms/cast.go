@@ -110,13 +110,9 @@ func (t *cast) Apply(c *connect.Context, r *connect.Record, emit connect.Emit) e
 		}
 		t.part.set(r, nil, out)
 	default:
-		plan, ok := t.known.get(s)
-		if !ok {
-			var err error
-			if plan, err = t.plan(s); err != nil {
-				return err
-			}
-			t.known.put(s, plan)
+		plan, err := t.known.of(s, t.plan)
+		if err != nil {
+			return err
 		}
 		out, err := t.withSchema(c.Arena, plan, v)
 		if err != nil {

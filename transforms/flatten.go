@@ -71,12 +71,9 @@ func (f *flatten) Apply(c *connect.Context, r *connect.Record, emit connect.Emit
 		if err != nil {
 			return err
 		}
-		plan, ok := f.known.get(s)
-		if !ok {
-			if plan, err = f.plan(s); err != nil {
-				return err
-			}
-			f.known.put(s, plan)
+		plan, err := f.known.of(s, f.plan)
+		if err != nil {
+			return err
 		}
 		out := c.Arena.Struct(plan.schema)
 		plan.root.fill(out.Values, st)

@@ -96,12 +96,9 @@ func (h *headerFrom) withSchema(c *connect.Context, r *connect.Record, v connect
 	if err != nil {
 		return err
 	}
-	plan, ok := h.known.get(st.Schema)
-	if !ok {
-		if plan, err = h.plan(st.Schema); err != nil {
-			return err
-		}
-		h.known.put(st.Schema, plan)
+	plan, err := h.known.of(st.Schema, h.plan)
+	if err != nil {
+		return err
 	}
 	r.Headers = appendHeaders(c.Arena, r.Headers, len(h.fields))
 	for i, f := range plan.from {

@@ -137,12 +137,9 @@ func (f *insertField) withSchema(c *connect.Context, r *connect.Record, v connec
 	if err != nil {
 		return err
 	}
-	schema, ok := f.known.get(st.Schema)
-	if !ok {
-		if schema, err = f.schema(st.Schema); err != nil {
-			return err
-		}
-		f.known.put(st.Schema, schema)
+	schema, err := f.known.of(st.Schema, f.schema)
+	if err != nil {
+		return err
 	}
 	out, fields := c.Arena.Struct(schema), st.Schema.Fields()
 	for i := range fields {

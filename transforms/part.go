@@ -127,6 +127,19 @@ func (c *schemaCache[T]) get(s *connect.Schema) (T, bool) {
 	return made, ok
 }
 
+// of returns what was made of a schema, and makes it if it is new.
+func (c *schemaCache[T]) of(s *connect.Schema, plan func(*connect.Schema) (T, error)) (T, error) {
+	made, ok := c.get(s)
+	if ok {
+		return made, nil
+	}
+	made, err := plan(s)
+	if err == nil {
+		c.put(s, made)
+	}
+	return made, err
+}
+
 func (c *schemaCache[T]) put(s *connect.Schema, made T) {
 	if c.all == nil || len(c.all) >= maxSchemas {
 		c.all = map[*connect.Schema]T{}

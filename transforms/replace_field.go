@@ -97,12 +97,9 @@ func (f *replaceField) Apply(c *connect.Context, r *connect.Record, emit connect
 	if err != nil {
 		return err
 	}
-	kept, ok := f.known.get(st.Schema)
-	if !ok {
-		if kept, err = keepFields(st.Schema, f.name); err != nil {
-			return err
-		}
-		f.known.put(st.Schema, kept)
+	kept, err := f.known.of(st.Schema, f.kept)
+	if err != nil {
+		return err
 	}
 	out := kept.of(c.Arena, st, f.replaceNull)
 	f.part.set(r, out.Schema, connect.StructValue(out))
@@ -130,6 +127,8 @@ type keptFields struct {
 	schema *connect.Schema
 	from   []connect.Field // of the old schema, in the order of the new
 }
+
+func (f *replaceField) kept(s *connect.Schema) (*keptFields, error) { return keepFields(s, f.name) }
 
 // keepFields makes a schema of the fields that choose keeps, under the names that it
 // gives them. Name, version, doc and parameters stay, as in the original.

@@ -46,13 +46,9 @@ func (m *setSchemaMetadata) Apply(c *connect.Context, r *connect.Record, emit co
 	if s == nil {
 		return connect.DataErrorf("schema required for [updating schema metadata]")
 	}
-	updated, ok := m.known.get(s)
-	if !ok {
-		var err error
-		if updated, err = m.schema(s); err != nil {
-			return err
-		}
-		m.known.put(s, updated)
+	updated, err := m.known.of(s, m.schema)
+	if err != nil {
+		return err
 	}
 	if st := v.Struct(); st != nil {
 		out, fields := c.Arena.Struct(updated), st.Schema.Fields()

@@ -61,12 +61,9 @@ func (k *valueToKey) Apply(c *connect.Context, r *connect.Record, emit connect.E
 	if err != nil {
 		return err
 	}
-	plan, ok := k.known.get(st.Schema)
-	if !ok {
-		if plan, err = k.plan(st.Schema); err != nil {
-			return err
-		}
-		k.known.put(st.Schema, plan)
+	plan, err := k.known.of(st.Schema, k.plan)
+	if err != nil {
+		return err
 	}
 	key := c.Arena.Struct(plan.schema)
 	for i, f := range plan.from {
