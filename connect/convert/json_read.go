@@ -90,7 +90,7 @@ func readInteger(s *connect.Schema, v connect.Value, kind connect.Kind) (connect
 	fits := ok && n >= limit[0] && n <= limit[1]
 	switch {
 	case fits:
-		return makeInteger(kind, n), nil
+		return Integer(kind, n), nil
 	case kind == connect.KindTimestamp:
 		return v, payloadErrorf("Invalid type for Timestamp, underlying representation should be integral but was %s", nodeType(v))
 	case kind == connect.KindTime && ok && n == int64(int32(n)):
@@ -104,7 +104,9 @@ func readInteger(s *connect.Schema, v connect.Value, kind connect.Kind) (connect
 	}
 }
 
-func makeInteger(kind connect.Kind, n int64) connect.Value {
+// Integer makes the value of an integer of this kind, which may be a date or a time; of all
+// other kinds it is an int64. A number beyond the range of the kind is cut off.
+func Integer(kind connect.Kind, n int64) connect.Value {
 	switch kind {
 	case connect.KindInt8:
 		return connect.Int8(int8(n))

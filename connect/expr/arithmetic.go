@@ -30,7 +30,8 @@ func isNumber(v connect.Value) bool {
 	return v.IsInt() || isFloat(v) || v.Kind() == connect.KindDecimal
 }
 
-func toFloat(v connect.Value) float64 {
+// Float is the float64 nearest to a number of any kind.
+func Float(v connect.Value) float64 {
 	switch {
 	case v.IsInt():
 		return float64(v.Int())
@@ -65,7 +66,7 @@ func add(e *Env, a, b connect.Value) (connect.Value, error) {
 	case !isNumber(a) || !isNumber(b):
 		return a, needNumbers("+", a, b)
 	case isFloat(a) || isFloat(b):
-		return connect.Float64(toFloat(a) + toFloat(b)), nil
+		return connect.Float64(Float(a) + Float(b)), nil
 	}
 	return e.decimals(a, b, func(x, y *big.Int, scale int32) (*big.Int, int32) { return new(big.Int).Add(x, y), scale })
 }
@@ -102,7 +103,7 @@ func subtract(e *Env, a, b connect.Value) (connect.Value, error) {
 	case !isNumber(a) || !isNumber(b):
 		return a, needNumbers("-", a, b)
 	case isFloat(a) || isFloat(b):
-		return connect.Float64(toFloat(a) - toFloat(b)), nil
+		return connect.Float64(Float(a) - Float(b)), nil
 	}
 	return e.decimals(a, b, func(x, y *big.Int, scale int32) (*big.Int, int32) { return new(big.Int).Sub(x, y), scale })
 }
@@ -122,7 +123,7 @@ func multiply(e *Env, a, b connect.Value) (connect.Value, error) {
 	case !isNumber(a) || !isNumber(b):
 		return a, needNumbers("*", a, b)
 	case isFloat(a) || isFloat(b):
-		return connect.Float64(toFloat(a) * toFloat(b)), nil
+		return connect.Float64(Float(a) * Float(b)), nil
 	}
 	x, y := toDecimal(a), toDecimal(b)
 	return e.decimal(new(big.Int).Mul(x.Unscaled, y.Unscaled), int64(x.Scale)+int64(y.Scale))
@@ -155,7 +156,7 @@ func divide(e *Env, a, b connect.Value) (connect.Value, error) {
 	case isZero(b):
 		return a, errZero
 	case isFloat(a) || isFloat(b) || a.IsInt() && b.IsInt():
-		return connect.Float64(toFloat(a) / toFloat(b)), nil
+		return connect.Float64(Float(a) / Float(b)), nil
 	}
 	return e.divideDecimals(toDecimal(a), toDecimal(b))
 }
@@ -164,7 +165,7 @@ func isZero(v connect.Value) bool {
 	if d := v.Decimal(); d != nil {
 		return d.Unscaled.Sign() == 0
 	}
-	return toFloat(v) == 0
+	return Float(v) == 0
 }
 
 func remainder(e *Env, a, b connect.Value) (connect.Value, error) {
@@ -187,7 +188,7 @@ func power(_ *Env, a, b connect.Value) (connect.Value, error) {
 	if !isNumber(a) || !isNumber(b) {
 		return a, needNumbers("**", a, b)
 	}
-	return connect.Float64(math.Pow(toFloat(a), toFloat(b))), nil
+	return connect.Float64(math.Pow(Float(a), Float(b))), nil
 }
 
 func negate(v connect.Value) (connect.Value, error) {

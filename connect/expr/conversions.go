@@ -68,7 +68,7 @@ func toFloatValue(_ *Env, args []connect.Value) (connect.Value, error) {
 	v := args[0]
 	switch {
 	case isNumber(v):
-		return connect.Float64(toFloat(v)), nil
+		return connect.Float64(Float(v)), nil
 	case v.Kind() == connect.KindString:
 		f, err := strconv.ParseFloat(strings.TrimSpace(v.Str()), 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {

@@ -131,7 +131,7 @@ func mean(e *Env, args []connect.Value) (connect.Value, error) {
 		return connect.Null(), err
 	}
 	if total.Kind() == connect.KindDecimal {
-		return connect.Float64(toFloat(total) / float64(n)), nil
+		return connect.Float64(Float(total) / float64(n)), nil
 	}
 	return divide(e, total, connect.Int64(n))
 }
@@ -162,7 +162,7 @@ func median(e *Env, args []connect.Value) (connect.Value, error) {
 	}
 	mid := len(pairs) / 2
 	if len(pairs)%2 == 1 {
-		return connect.Float64(toFloat(pairs[mid][0])), nil
+		return connect.Float64(Float(pairs[mid][0])), nil
 	}
 	return mean(e, []connect.Value{pairs[mid-1][0], pairs[mid][0]})
 }

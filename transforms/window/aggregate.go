@@ -140,18 +140,7 @@ func resultAverage(acc *accumulator) connect.Value {
 	if acc.count == 0 {
 		return connect.Null()
 	}
-	return connect.Float64(float(acc.value) / float64(acc.count))
-}
-
-func float(v connect.Value) float64 {
-	switch {
-	case v.IsInt():
-		return float64(v.Int())
-	case v.Kind() == connect.KindDecimal:
-		return v.Decimal().Float()
-	default:
-		return v.Float()
-	}
+	return connect.Float64(expr.Float(acc.value) / float64(acc.count))
 }
 
 // maths does the sums and comparisons that are not those of two int64, by the rules

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/expr"
 	"github.com/connectd/connectd/transforms/javatime"
 )
 
@@ -99,7 +100,7 @@ func (c *clock) millis(v connect.Value) (int64, error) {
 	case v.IsInt():
 		return c.scale(float64(v.Int()), v.Int())
 	case isNumber(v):
-		f := float(v)
+		f := expr.Float(v)
 		if c.seconds {
 			f *= 1000
 		}

@@ -121,7 +121,7 @@ func (o DataOptions) defaultValue(a *schema.Schema, s *connect.Schema, d *schema
 		if !ok {
 			return connect.Null(), wrong
 		}
-		return intValue(s, n), nil
+		return convert.Integer(connect.KindOf(s), n), nil
 	case schema.Float, schema.Double:
 		f, err := strconv.ParseFloat(d.Text, 64)
 		if err != nil {
@@ -140,25 +140,6 @@ func (o DataOptions) defaultValue(a *schema.Schema, s *connect.Schema, d *schema
 		return bytesDefault(s, d, wrong)
 	}
 	return o.nestedDefault(a, s, d, wrong)
-}
-
-// intValue makes the value of an integer under a schema that may be a logical type.
-func intValue(s *connect.Schema, n int64) connect.Value {
-	switch connect.KindOf(s) {
-	case connect.KindInt8:
-		return connect.Int8(int8(n))
-	case connect.KindInt16:
-		return connect.Int16(int16(n))
-	case connect.KindInt32:
-		return connect.Int32(int32(n))
-	case connect.KindDate:
-		return connect.Date(int32(n))
-	case connect.KindTime:
-		return connect.Time(int32(n))
-	case connect.KindTimestamp:
-		return connect.Timestamp(n)
-	}
-	return connect.Int64(n)
 }
 
 func bytesDefault(s *connect.Schema, d *schema.JSON, wrong error) (connect.Value, error) {

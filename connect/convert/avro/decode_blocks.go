@@ -39,18 +39,25 @@ func (s *arrayStep) decode(c *cursor, out *connect.Value) error {
 	return nil
 }
 
-// growValues makes room for n further values; blocks of one array after the other take
-// memory in proportion to the whole.
-func (c *cursor) growValues(list []connect.Value, used, n int) ([]connect.Value, error) {
-	if used+n <= len(list) {
-		return list, nil
+// room says how long a list becomes that takes n further elements, 0 if it is long enough,
+// and charges for it: blocks of one array after the other take memory in proportion to the
+// whole.
+func (c *cursor) room(length, used, n, each int) (int, error) {
+	if used+n <= length {
+		return 0, nil
 	}
 	size := used + n
 	if used > 0 {
 		size = max(size, 2*used)
 	}
-	if err := c.charge(size, valueSize); err != nil {
-		return nil, err
+	return size, c.charge(size, each)
+}
+
+// growValues makes room for n further values.
+func (c *cursor) growValues(list []connect.Value, used, n int) ([]connect.Value, error) {
+	size, err := c.room(len(list), used, n, valueSize)
+	if size == 0 || err != nil {
+		return list, err
 	}
 	grown := c.arena.Values(size)
 	copy(grown, list[:used])
@@ -58,15 +65,9 @@ func (c *cursor) growValues(list []connect.Value, used, n int) ([]connect.Value,
 }
 
 func (c *cursor) growEntries(list []connect.MapEntry, used, n int) ([]connect.MapEntry, error) {
-	if used+n <= len(list) {
-		return list, nil
-	}
-	size := used + n
-	if used > 0 {
-		size = max(size, 2*used)
-	}
-	if err := c.charge(size, entrySize); err != nil {
-		return nil, err
+	size, err := c.room(len(list), used, n, entrySize)
+	if size == 0 || err != nil {
+		return list, err
 	}
 	grown := c.arena.Entries(size)
 	copy(grown, list[:used])

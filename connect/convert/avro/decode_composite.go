@@ -56,6 +56,19 @@ func (s *fieldsStep) read(c *cursor, slots []connect.Value) error {
 	return nil
 }
 
+// values reads the record into slots that have been charged for.
+func (s *fieldsStep) values(c *cursor) ([]connect.Value, error) {
+	if err := c.enter(); err != nil {
+		return nil, err
+	}
+	slots := c.arena.Values(s.slots)
+	if err := s.read(c, slots); err != nil {
+		return nil, err
+	}
+	c.leave()
+	return slots, nil
+}
+
 // structStep makes structs of records.
 type structStep struct {
 	fieldsStep
@@ -88,14 +101,10 @@ func (s *objectStep) decode(c *cursor, out *connect.Value) error {
 	if err := c.charge(valueSize+entrySize, s.slots+1); err != nil {
 		return err
 	}
-	if err := c.enter(); err != nil {
+	slots, err := s.values(c)
+	if err != nil {
 		return err
 	}
-	slots := c.arena.Values(s.slots)
-	if err := s.read(c, slots); err != nil {
-		return err
-	}
-	c.leave()
 	entries := c.arena.Entries(s.slots)
 	for i := range entries {
 		entries[i] = connect.MapEntry{Key: s.names[i], Value: slots[i]}
@@ -112,14 +121,10 @@ func (s *anythingStep) decode(c *cursor, out *connect.Value) error {
 	if err := c.charge(valueSize, s.slots); err != nil {
 		return err
 	}
-	if err := c.enter(); err != nil {
+	slots, err := s.values(c)
+	if err != nil {
 		return err
 	}
-	slots := c.arena.Values(s.slots)
-	if err := s.read(c, slots); err != nil {
-		return err
-	}
-	c.leave()
 	*out = connect.Null()
 	for i := range slots {
 		if !slots[i].IsNull() {
@@ -150,16 +155,22 @@ func (s *memberStep) decode(c *cursor, out *connect.Value) error {
 	return nil
 }
 
+// branch reads the number of a branch of a union that has this many.
+func (c *cursor) branch(of int) (int64, error) {
+	n, err := c.long()
+	if err == nil && (n < 0 || n >= int64(of)) {
+		err = c.fail("branch %d of a union with %d", n, of)
+	}
+	return n, err
+}
+
 // unionStep reads the number of a branch of the writer's union.
 type unionStep struct{ branches []decoder }
 
 func (s *unionStep) decode(c *cursor, out *connect.Value) error {
-	n, err := c.long()
+	n, err := c.branch(len(s.branches))
 	if err != nil {
 		return err
-	}
-	if n < 0 || n >= int64(len(s.branches)) {
-		return c.fail("branch %d of a union with %d", n, len(s.branches))
 	}
 	if err := c.enter(); err != nil {
 		return err

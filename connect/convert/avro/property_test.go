@@ -12,6 +12,7 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	schema "github.com/connectd/connectd/connect/avro"
+	"github.com/connectd/connectd/connect/convert"
 	"github.com/hamba/avro/v2"
 	"pgregory.net/rapid"
 )
@@ -163,7 +164,7 @@ func (d *drawer) scalar(s *connect.Schema) connect.Value {
 	if logical, _ := s.Param(logicalParam); connect.KindOf(s) == connect.KindTime || logical == "time-micros" {
 		least = 0
 	}
-	return intValue(s, rapid.Int64Range(least, most).Draw(d.t, "number"))
+	return convert.Integer(connect.KindOf(s), rapid.Int64Range(least, most).Draw(d.t, "number"))
 }
 
 func (d *drawer) bytes(s *connect.Schema) []byte {

@@ -48,12 +48,9 @@ func (s *skipRecord) skip(c *cursor) error {
 type skipUnion struct{ branches []skipper }
 
 func (s *skipUnion) skip(c *cursor) error {
-	n, err := c.long()
+	n, err := c.branch(len(s.branches))
 	if err != nil {
 		return err
-	}
-	if n < 0 || n >= int64(len(s.branches)) {
-		return c.fail("branch %d of a union with %d", n, len(s.branches))
 	}
 	if err := c.enter(); err != nil {
 		return err
