@@ -32,7 +32,7 @@ func (l *ids) find(id []byte) (at int, err error) {
 	for at := 0; at < len(l.head); {
 		n, err := stored.Size(l.head[at:])
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		if n == len(id) && bytes.Equal(l.head[at:at+n], id) {
 			return at, nil
@@ -109,22 +109,30 @@ func (c *cart) appendTo(dst []byte) []byte {
 	return c.early.appendTo(dst)
 }
 
-// order puts an order in, unless it is known. An order whose payment was kept is
-// paid at once.
-func (c *cart) order(id []byte) error {
-	for _, l := range []*ids{&c.unpaid, &c.paid} {
+// ignore counts an event whose id stands in one of the lists as ignored.
+func (c *cart) ignore(id []byte, lists ...*ids) (known bool, err error) {
+	for _, l := range lists {
 		at, err := l.find(id)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errDamaged, err)
+			return false, err
 		}
 		if at >= 0 {
 			c.ignored++
-			return nil
+			return true, nil
 		}
+	}
+	return false, nil
+}
+
+// order puts an order in, unless it is known. An order whose payment was kept is
+// paid at once.
+func (c *cart) order(id []byte) error {
+	if known, err := c.ignore(id, &c.unpaid, &c.paid); known || err != nil {
+		return err
 	}
 	at, err := c.early.find(id)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+		return err
 	}
 	if at < 0 {
 		c.unpaid.add(id)
@@ -140,7 +148,7 @@ func (c *cart) order(id []byte) error {
 func (c *cart) payment(id []byte, keep bool) error {
 	at, err := c.unpaid.find(id)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+		return err
 	}
 	if at >= 0 {
 		c.unpaid.take(at, id)
@@ -155,15 +163,8 @@ func (c *cart) payment(id []byte, keep bool) error {
 }
 
 func (c *cart) keep(id []byte) error {
-	for _, l := range []*ids{&c.paid, &c.early} {
-		at, err := l.find(id)
-		if err != nil {
-			return fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		if at >= 0 {
-			c.ignored++
-			return nil
-		}
+	if known, err := c.ignore(id, &c.paid, &c.early); known || err != nil {
+		return err
 	}
 	c.early.add(id)
 	return nil
