@@ -85,7 +85,10 @@ func (d array) text(a *connect.Arena, data []byte) (connect.Value, error) {
 
 // level reads one pair of braces and returns what is behind it.
 func (d array) level(a *connect.Arena, data []byte, depth int) (connect.Value, []byte, error) {
-	n, ok := d.count(data)
+	if len(data) == 0 || data[0] != '{' {
+		return connect.Null(), nil, errArray
+	}
+	_, n, ok := d.measure(data)
 	if !ok {
 		return connect.Null(), nil, errArray
 	}
@@ -110,14 +113,9 @@ func (d array) level(a *connect.Arena, data []byte, depth int) (connect.Value, [
 	return connect.Array(values), rest[1:], nil
 }
 
-// count returns the number of items between a brace and the one that closes it.
-func (d array) count(data []byte) (int, bool) {
-	if len(data) < 2 || data[0] != '{' {
-		return 0, false
-	}
-	if data[1] == '}' {
-		return 0, true
-	}
+// measure returns the length of a pair of braces with all between, and the number of items
+// in it; there is no length if the braces are not closed.
+func (d array) measure(data []byte) (length, items int, ok bool) {
 	depth, n, quoted := 0, 1, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -130,13 +128,16 @@ func (d array) count(data []byte) (int, bool) {
 			depth++
 		case c == '}':
 			if depth--; depth == 0 {
-				return n, true
+				if i == 1 {
+					n = 0
+				}
+				return i + 1, n, true
 			}
 		case c == d.delimiter && depth == 1:
 			n++
 		}
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // item reads one item and returns what is behind it: a delimiter or a brace.
@@ -171,32 +172,11 @@ func (d array) nested(a *connect.Arena, data []byte, depth int) (connect.Value, 
 	case d.required:
 		return connect.Null(), nil, errNullElement
 	}
-	n, ok := d.span(data)
+	n, _, ok := d.measure(data)
 	if !ok {
 		return connect.Null(), nil, errArray
 	}
 	return connect.Null(), data[n:], nil
-}
-
-// span is the length of a pair of braces with all between.
-func (d array) span(data []byte) (int, bool) {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{':
-			depth++
-		case c == '}':
-			if depth--; depth == 0 {
-				return i + 1, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // word returns the bytes of a scalar item without quotes and escapes.

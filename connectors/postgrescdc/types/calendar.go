@@ -162,18 +162,28 @@ func parseZone(data []byte) (seconds int64, rest []byte, err error) {
 	return seconds, rest, nil
 }
 
-// parseMoment reads a timestamp, with an offset from UTC if zoned, and BC at its end.
-func parseMoment(data []byte, zoned bool) (moment, error) {
+// parseDatePart reads the date that a text begins with, which may be infinite, with BC at the
+// end of the text, and returns what is between.
+func parseDatePart(data []byte) (moment, []byte, error) {
 	switch string(data) {
 	case "infinity":
-		return moment{infinite: 1}, nil
+		return moment{infinite: 1}, nil, nil
 	case "-infinity":
-		return moment{infinite: -1}, nil
+		return moment{infinite: -1}, nil, nil
 	}
 	data, bc := cutBC(data)
 	day, rest, err := parseDate(data, bc)
 	if err != nil {
-		return moment{}, err
+		return moment{}, nil, err
+	}
+	return moment{day: day}, rest, nil
+}
+
+// parseMoment reads a timestamp, with an offset from UTC if zoned, and BC at its end.
+func parseMoment(data []byte, zoned bool) (moment, error) {
+	m, rest, err := parseDatePart(data)
+	if err != nil || m.infinite != 0 {
+		return m, err
 	}
 	if len(rest) == 0 || rest[0] != ' ' {
 		return moment{}, errClock
@@ -192,7 +202,7 @@ func parseMoment(data []byte, zoned bool) (moment, error) {
 	if len(rest) != 0 {
 		return moment{}, errTrailing
 	}
-	return normal(day, micros), nil
+	return normal(m.day, micros), nil
 }
 
 // normal brings microseconds outside of the day into it.

@@ -52,24 +52,17 @@ func (d date) value(a *connect.Arena, m moment) connect.Value {
 }
 
 func parseDay(data []byte) (moment, error) {
-	switch string(data) {
-	case "infinity":
-		return moment{infinite: 1}, nil
-	case "-infinity":
-		return moment{infinite: -1}, nil
-	}
-	data, bc := cutBC(data)
-	day, rest, err := parseDate(data, bc)
-	if err != nil {
-		return moment{}, err
+	m, rest, err := parseDatePart(data)
+	if err != nil || m.infinite != 0 {
+		return m, err
 	}
 	if len(rest) != 0 {
 		return moment{}, errTrailing
 	}
-	if day > math.MaxInt32 || day < math.MinInt32 {
+	if m.day > math.MaxInt32 || m.day < math.MinInt32 {
 		return moment{}, errDate
 	}
-	return moment{day: day}, nil
+	return m, nil
 }
 
 func binaryDay(data []byte) (moment, error) {
