@@ -24,7 +24,7 @@ func TestFailoverWithoutTheSlot(t *testing.T) {
 	snapshotted(r)
 	w.exec("INSERT INTO a VALUES (2, 'two')")
 	r.until(2)
-	standby, err := w.srv.Standby(t.Context())
+	standby, err := w.srv.Standby(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
