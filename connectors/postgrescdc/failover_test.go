@@ -39,7 +39,7 @@ func TestFailoverWithoutTheSlot(t *testing.T) {
 		rows := standby.MustQuery(t, w.db, "SELECT count(*) FROM a")
 		return rows[0][0] == "3"
 	})
-	primary := w.srv
+	primary, major := w.srv, w.srv.Major(t)
 	if err := primary.Stop(t.Context(), pgtest.Immediate); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,11 @@ func TestFailoverWithoutTheSlot(t *testing.T) {
 
 	r, err = w.tryStart()
 	r.stop()
-	if err == nil || !strings.Contains(err.Error(), "the server is a standby of version") {
+	refusal := "the server is a standby of version"
+	if major >= 16 { // such standbys decode
+		refusal = "the replication slot \"" + w.props["slot.name"] + "\" does not exist any more"
+	}
+	if err == nil || !strings.Contains(err.Error(), refusal) {
 		t.Fatalf("the start on a standby ends with %v", err)
 	}
 	if err := standby.Promote(t.Context()); err != nil {
@@ -75,43 +79,55 @@ func TestFailoverWithoutTheSlot(t *testing.T) {
 	w.checkState("a")
 }
 
+// timeline is that of the newest stored offset.
+func (w *world) timeline() int64 {
+	w.t.Helper()
+	p, err := parseOffset(w.stored)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p.timeline
+}
+
+// more writes a row and reads it.
+func (w *world) more(r *taskRun) {
+	w.t.Helper()
+	w.exec("INSERT INTO a SELECT max(id) + 1, 'more' FROM a")
+	r.until(len(w.written) + 1)
+}
+
 // TestAnotherTimelineOfTheSameSlot: a server that ends recovery keeps its slots, and is on
 // another timeline. The running task goes on, says so, and stores places on the new one.
+// From version 16 on it may come to the server before recovery has ended.
 func TestAnotherTimelineOfTheSameSlot(t *testing.T) {
 	t.Parallel()
 	w := ownWorld(t, oneTable, pgtest.Options{Settings: map[string]string{"restore_command": "false"}}, map[string]string{"slot.retry.delay.ms": "200"})
 	log := w.logged()
-	r := w.start()
+	r := w.watched()
 	snapshotted(r)
-	timelines := func() (places []int64) {
-		for range 2 {
-			w.exec("INSERT INTO a SELECT max(id) + 1, 'more' FROM a")
-			r.until(len(w.written) + 1)
-			p, err := parseOffset(w.stored)
-			if err != nil {
-				t.Fatal(err)
-			}
-			places = append(places, p.timeline)
-		}
-		return places
-	}
-	if got := timelines(); got[1] != 1 {
-		t.Fatalf("places are on the timelines %v", got)
+	w.more(r)
+	if got := w.timeline(); got != 1 {
+		t.Fatalf("the place is on the timeline %d", got)
 	}
 	for want := int64(2); want <= 3; want++ { // a second time, from places on the new one
 		if err := w.srv.Recover(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		w.eventually("the server takes writes", func() bool { return w.scalar("SELECT pg_is_in_recovery()") == "f" })
-		if got := timelines(); got[1] != want {
-			t.Fatalf("places are on the timelines %v, want %d", got, want)
-		}
+		w.eventually("places are on the new timeline", func() bool {
+			w.more(r)
+			got := w.timeline()
+			if got != 0 && got != want-1 && got != want {
+				t.Fatalf("a place is on the timeline %d, want %d", got, want)
+			}
+			return got == want
+		})
 	}
 	if n := strings.Count(log.text(), "it is on another timeline"); n != 2 {
 		t.Errorf("the log tells it %d times:\n%s", n, log.text())
 	}
 	r.stop()
-	w.exec("INSERT INTO a VALUES (100, 'end')")
+	w.exec("INSERT INTO a VALUES (10000, 'end')")
 	r = w.start()
 	defer r.stop()
 	r.until(len(w.written) + 1)

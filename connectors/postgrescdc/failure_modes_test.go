@@ -167,26 +167,6 @@ func TestHeartbeatsHaveATopicOfTheirOwn(t *testing.T) {
 	})
 }
 
-// TestFailoverSlots: the slot is made for failover where the server knows that, and the
-// slot that exports a snapshot is not.
-func TestFailoverSlots(t *testing.T) {
-	t.Parallel()
-	s := mustParse(t, "slot.failover", "true")
-	for _, c := range []struct {
-		major     int
-		temporary bool
-		want      string
-	}{
-		{17, false, `CREATE_REPLICATION_SLOT "s" LOGICAL pgoutput (SNAPSHOT 'export', FAILOVER)`},
-		{17, true, `CREATE_REPLICATION_SLOT "s" TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`},
-		{16, false, `CREATE_REPLICATION_SLOT "s" LOGICAL pgoutput EXPORT_SNAPSHOT`},
-	} {
-		if got := s.createStatement(c.major, "s", c.temporary); got != c.want {
-			t.Errorf("version %d, temporary %t: %s", c.major, c.temporary, got)
-		}
-	}
-}
-
 // TestAConnectionThatIsCutLosesNothing: a walsender that is ended, as by somebody who wants
 // its memory back, is followed by another.
 func TestAConnectionThatIsCutLosesNothing(t *testing.T) {

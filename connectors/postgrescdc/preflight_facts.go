@@ -31,6 +31,7 @@ type serverFacts struct {
 	PID         int64
 	Feedback    bool   // hot_standby_feedback
 	StandbyWait string // synchronized_standby_slots, of version 17 on
+	IdleLimit   int64  // idle_replication_slot_timeout in seconds, of version 18 on; 0 for none
 	ConnLimit   int    // connections that the user may have, -1 for any number
 }
 
@@ -44,7 +45,8 @@ const serverSQL = `SELECT current_setting('server_version_num')::int AS version,
  r.rolsuper OR r.rolbypassrls AS bypass_rls, pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create,
  (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout') AS timeout,
  EXISTS (SELECT FROM pg_catalog.pg_roles m WHERE m.rolname = 'rds_replication') AS managed, pg_catalog.pg_backend_pid()::bigint AS pid,
- current_setting('hot_standby_feedback')::bool AS feedback, coalesce(current_setting('synchronized_standby_slots', true), '') AS standby_wait, r.rolconnlimit AS conn_limit
+ current_setting('hot_standby_feedback')::bool AS feedback, coalesce(current_setting('synchronized_standby_slots', true), '') AS standby_wait,
+ coalesce((SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'idle_replication_slot_timeout'), 0) AS idle_limit, r.rolconnlimit AS conn_limit
  FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
 
 // publicationFacts are of the publication that the settings name.

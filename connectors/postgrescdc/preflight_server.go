@@ -83,7 +83,7 @@ func (p *flight) checkReplication(ctx context.Context, conn *pgx.Conn) error {
 
 // checkSlot looks at the slot if there is one, and at the room for it if there is none.
 func (p *flight) checkSlot() {
-	name, f := p.s.Slot.Name, &p.server
+	name := p.s.Slot.Name
 	drop := "SELECT pg_drop_replication_slot(" + quoteLiteral(name) + ");"
 	switch {
 	case p.slot == nil && p.start != nil && !p.start.makesSlot:
@@ -99,8 +99,8 @@ func (p *flight) checkSlot() {
 		// What follows from it depends on the offset; the stream waits for a slot in use.
 	case p.slot.lost():
 		p.findings = append(p.findings, finding{
-			What: fmt.Sprintf("the replication slot %s is lost (%s)", name, strings.TrimSpace(p.slot.Status+" "+p.slot.Invalidation)),
-			Why:  "the server has removed the part of its log that the slot needs; see max_slot_wal_keep_size. The tables have to be read again: drop the slot and delete the connector's offsets, or set slot.lost.policy=resnapshot",
+			What: fmt.Sprintf("the replication slot %s is lost (%s)", name, p.slot.state()),
+			Why:  p.slot.reason() + ". The tables have to be read again: drop the slot and delete the connector's offsets, or set slot.lost.policy=resnapshot",
 			SQL:  drop, Fatal: p.s.Slot.LostPolicy == "fail",
 		})
 	case p.slot.Status == "unreserved":
@@ -109,11 +109,24 @@ func (p *flight) checkSlot() {
 		p.warn(fmt.Sprintf("the replication slot %s is in use by process %d", name, p.slot.PID),
 			"a slot has one reader. This is as it should be while the connector runs; two connectors need two slots", fmt.Sprintf("SELECT pg_terminate_backend(%d);", p.slot.PID))
 	}
-	if p.s.Slot.Failover && f.Version < 170000 {
+	p.checkFailover()
+}
+
+// checkFailover looks at what becomes of the slot when the server, or the connector, is away.
+func (p *flight) checkFailover() {
+	f := &p.server
+	switch {
+	case !p.s.Slot.Failover:
+	case f.Version < 10000*failoverSince:
 		p.warn("slot.failover is set, and the server is version "+f.Release, "slots survive a failover from version 17 on; the setting has no effect", "")
-	}
-	if p.s.Slot.Failover && f.Version >= 170000 && f.StandbyWait == "" {
+	case f.Standby:
+		p.warn("slot.failover is set, and the server is a standby", "only slots of the primary survive a failover; the setting has no effect", "")
+	case f.StandbyWait == "":
 		p.warn("slot.failover is set, and synchronized_standby_slots is empty", "the connector may read changes that no standby has yet; after a failover they are in Kafka and not in the database. Name the physical slots of the standbys there", "")
+	}
+	if f.IdleLimit > 0 && !f.Standby {
+		p.warn(fmt.Sprintf("idle_replication_slot_timeout is %v", time.Duration(f.IdleLimit)*time.Second), "the replication slot is lost if the connector stands still for longer",
+			"ALTER SYSTEM SET idle_replication_slot_timeout = 0;\nSELECT pg_reload_conf();")
 	}
 }
 

@@ -322,6 +322,8 @@ func TestPreflightOfOtherVersions(t *testing.T) {
 		{"standby without feedback", serverFacts{ConnLimit: -1, Version: 160000, WALLevel: "logical", Standby: true}, nil, "a standby with hot_standby_feedback off", false},
 		{"failover 17", serverFacts{ConnLimit: -1, Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "synchronized_standby_slots is empty", false},
 		{"failover 16", serverFacts{ConnLimit: -1, Version: 160000, Release: "16.1", WALLevel: "logical", MaxSlots: 1, MaxSenders: 1}, []string{"slot.failover", "true"}, "slot.failover is set, and the server is version 16.1", false},
+		{"failover on a standby", serverFacts{ConnLimit: -1, Version: 170000, WALLevel: "logical", Standby: true, Feedback: true}, []string{"slot.failover", "true"}, "slot.failover is set, and the server is a standby", false},
+		{"idle 18", serverFacts{ConnLimit: -1, Version: 180000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, IdleLimit: 7200}, nil, "idle_replication_slot_timeout is 2h0m0s", false},
 		{"managed", serverFacts{ConnLimit: -1, Version: 170000, WALLevel: "logical", MaxSlots: 1, MaxSenders: 1, User: "u", Managed: true}, nil, "the user u may not replicate", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

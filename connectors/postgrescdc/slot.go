@@ -9,27 +9,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// server is what IDENTIFY_SYSTEM says.
-type server struct {
-	system   string
-	timeline int64
-	end      lsn
-}
-
-func identify(ctx context.Context, conn *pgconn.PgConn) (server, error) {
-	r, err := pglogrepl.IdentifySystem(ctx, conn)
-	if err != nil {
-		return server{}, fmt.Errorf("identify server: %w", err)
-	}
-	return server{system: r.SystemID, timeline: int64(r.Timeline), end: r.XLogPos}, nil
-}
 
 // slotState is a row of pg_replication_slots. Members that the server's version does
 // not have are empty.
@@ -48,8 +32,13 @@ type slotState struct {
 	// nothing limits that.
 	Safe *int64 `json:"safe_wal_size"`
 
+	// Conflicting is of version 16, which gives no reason: the slot of a standby is lost.
+	Conflicting bool `json:"conflicting"`
+
 	// End is the end of the server's log.
 	End slotLSN `json:"-"`
+	// Standby is whether the server is one.
+	Standby bool `json:"-"`
 	// Application and Client are of the connection that has the slot.
 	Application string `json:"-"`
 	Client      string `json:"-"`
@@ -70,9 +59,6 @@ func (l *slotLSN) UnmarshalJSON(b []byte) error {
 	*l = slotLSN(at)
 	return err
 }
-
-// lost reports whether the server has thrown away what the slot would need.
-func (s *slotState) lost() bool { return s.Status == "lost" || s.Invalidation != "" }
 
 // findSlot returns nil if there is no slot of that name.
 func findSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*slotState, error) {
@@ -111,22 +97,14 @@ func isGap(err error) bool {
 
 // fits checks that a place can be gone on from: this is the server and the slot that
 // it was stored for, and the slot has not moved beyond it. The place is then on the
-// server's timeline.
+// server's timeline, or, on a standby, on none that is known.
 func (s *settings) fits(ctx context.Context, conn *pgconn.PgConn, p *place) error {
 	srv, err := identify(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if p.system != "" && p.system != srv.system {
-		return gap("check offset: it was stored for the server with the system identifier %s, and this one is %s", p.system, srv.system)
-	}
-	if p.timeline != 0 && p.timeline != srv.timeline {
-		if err := onTimeline(ctx, conn, srv, p); err != nil {
-			return err
-		}
-	}
-	if srv.end != 0 && p.end > srv.end {
-		return gap("check offset: %s lies behind the end of the server's log, %s: the server was restored or replaced by one that did not have everything", p.end, srv.end)
+	if err := srv.holds(ctx, conn, p); err != nil {
+		return err
 	}
 	slot, err := findSlot(ctx, conn, s.Slot.Name)
 	if err != nil {
@@ -139,7 +117,7 @@ func (s *settings) fits(ctx context.Context, conn *pgconn.PgConn, p *place) erro
 	if err := s.slotFits(slot, p.end); err != nil {
 		return err
 	}
-	p.system, p.timeline = srv.system, srv.timeline
+	p.system, p.timeline = srv.system, srv.placeTimeline()
 	return nil
 }
 
@@ -149,8 +127,7 @@ func (s *settings) slotFits(slot *slotState, start lsn) error {
 	case slot == nil:
 		return gap("check offset: the replication slot %q does not exist any more", name)
 	case slot.lost():
-		return gap("check offset: the replication slot %q is lost (%s): the server has removed the log that it needs; see max_slot_wal_keep_size",
-			name, strings.TrimSpace(slot.Status+" "+slot.Invalidation))
+		return gap("check offset: the replication slot %q is lost (%s): %s", name, slot.state(), slot.reason())
 	case start < lsn(slot.Confirmed):
 		return gap("check offset: the replication slot %q stands at %s, beyond the stored offset %s: it was moved or created anew", name, lsn(slot.Confirmed), start)
 	}
@@ -168,36 +145,6 @@ func (s *settings) usable(slot *slotState) error {
 	return nil
 }
 
-// onTimeline checks that a place on an older timeline lies before the point at which
-// the server's timeline branched off: what was read is then part of its history too.
-func onTimeline(ctx context.Context, conn *pgconn.PgConn, srv server, p *place) error {
-	if p.timeline > srv.timeline {
-		return gap("check offset: it was stored on timeline %d, and the server is on the older timeline %d", p.timeline, srv.timeline)
-	}
-	h, err := pglogrepl.TimelineHistory(ctx, conn, int32(srv.timeline))
-	if err != nil {
-		return fmt.Errorf("read history of timeline %d: %w", srv.timeline, err)
-	}
-	branch, ok := branchPoint(string(h.Content), p.timeline)
-	if !ok || p.end > branch {
-		return gap("check offset: %s on timeline %d is not part of the history of the server's timeline %d", p.end, p.timeline, srv.timeline)
-	}
-	return nil
-}
-
-// branchPoint finds where a timeline was left in a history file.
-func branchPoint(history string, timeline int64) (lsn, bool) {
-	for line := range strings.Lines(history) {
-		f := strings.Fields(line)
-		if len(f) < 2 || f[0] != strconv.FormatInt(timeline, 10) {
-			continue
-		}
-		at, err := pglogrepl.ParseLSN(f[1])
-		return at, err == nil
-	}
-	return 0, false
-}
-
 // created is a new slot.
 type created struct {
 	point    lsn
@@ -211,13 +158,17 @@ func (s *settings) createSlot(ctx context.Context, conn *pgconn.PgConn, log *slo
 	if err := run(ctx, conn, "SET statement_timeout = 0"); err != nil {
 		return created{}, fmt.Errorf("create replication slot: %w", err)
 	}
+	failover, err := s.failsOver(ctx, conn)
+	if err != nil {
+		return created{}, fmt.Errorf("create replication slot: %w", err)
+	}
 	waiting, cancel := context.WithCancel(ctx)
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
 		s.tellBlockers(waiting, log)
 	}()
-	r, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, s.createStatement(serverMajor(conn), name, temporary)))
+	r, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, createStatement(name, temporary, failover)))
 	cancel()
 	<-told
 	if err != nil {
@@ -230,13 +181,13 @@ func (s *settings) createSlot(ctx context.Context, conn *pgconn.PgConn, log *slo
 	return created{point: point, snapshot: r.SnapshotName}, nil
 }
 
-func (s *settings) createStatement(major int, name string, temporary bool) string {
+func createStatement(name string, temporary, failover bool) string {
 	sql := "CREATE_REPLICATION_SLOT " + quoteIdent(name)
 	if temporary {
 		sql += " TEMPORARY"
 	}
 	sql += " LOGICAL pgoutput"
-	if major >= 17 && s.Slot.Failover && !temporary {
+	if failover && !temporary {
 		return sql + " (SNAPSHOT 'export', FAILOVER)"
 	}
 	return sql + " EXPORT_SNAPSHOT"
@@ -266,7 +217,7 @@ func (s *settings) blockers(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer hangUp(conn.PgConn())
-	return scalar(ctx, conn.PgConn(), `SELECT coalesce(string_agg(format('pid %s since %s (%s): %s', pid, xact_start, state, left(query, 80)), '; '), 'none that are visible')
+	return scalar(ctx, conn.PgConn(), `SELECT coalesce(string_agg(format('pid %s since %s (%s): %s', pid, xact_start, state, left(query, 80)), '; '), CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'those of the primary, which it tells now and then; SELECT pg_log_standby_snapshot() there makes it do so' ELSE 'none that are visible' END)
  FROM (SELECT pid::text, xact_start, state, query FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
  UNION ALL SELECT 'none', prepared, 'prepared', format('COMMIT PREPARED %L or ROLLBACK PREPARED %L ends it, in database %s', gid, gid, database) FROM pg_catalog.pg_prepared_xacts
  ORDER BY xact_start LIMIT 5) a`)

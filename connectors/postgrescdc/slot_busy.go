@@ -110,7 +110,7 @@ func (w *slotWait) over(f *figures) (waited time.Duration) {
 
 // slotSQL is the row of a slot, the end of the server's log, and who has the slot.
 const slotSQL = `SELECT to_json(s), CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,
- a.application_name, host(a.client_addr) || ':' || a.client_port, a.client_port = -1
+ a.application_name, host(a.client_addr) || ':' || a.client_port, a.client_port = -1, pg_catalog.pg_is_in_recovery()
  FROM pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid WHERE s.slot_name = `
 
 // fill takes the columns of slotSQL behind the first.
@@ -122,6 +122,7 @@ func (s *slotState) fill(r row) error {
 		}
 		s.End = slotLSN(end)
 	}
+	s.Standby = r.flag(5)
 	s.Application = r.text(2)
 	s.Client = strings.TrimSpace(r.text(3))
 	if r.flag(4) {

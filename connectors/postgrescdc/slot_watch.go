@@ -35,6 +35,8 @@ type slotWatch struct {
 	log     *slog.Logger
 	figures *figures
 	every   time.Duration
+	// promoted is called when the server is found not to be a standby.
+	promoted func()
 
 	conn   *pgx.Conn
 	status string // of the newest look
@@ -92,6 +94,9 @@ func (w *slotWatch) look(ctx context.Context) error {
 	now := time.Now()
 	w.figures.slot.Store(&slotLook{slot: slot, at: now, lag: w.lag(slot, now)})
 	w.tell(slot)
+	if slot != nil && !slot.Standby {
+		w.promoted()
+	}
 	return nil
 }
 
@@ -123,10 +128,7 @@ func (w *slotWatch) lag(slot *slotState, now time.Time) time.Duration {
 
 // tell logs that the state of the slot has become another, once.
 func (w *slotWatch) tell(slot *slotState) {
-	status := slotMissing
-	if slot != nil {
-		status = slot.Status
-	}
+	status := slot.status()
 	was := w.status
 	w.status = status
 	if status == was {
@@ -146,7 +148,7 @@ func (w *slotWatch) tell(slot *slotState) {
 		log.Error("the replication slot will be lost at the next checkpoint: it needs more of the server's log than max_slot_wal_keep_size allows",
 			"sql", keepAllSQL)
 	case slotLost:
-		log.Error("the replication slot is lost: the server has removed the part of its log that the slot needs; slot.lost.policy says what the next start does", "reason", slot.Invalidation)
+		log.Error("the replication slot is lost; slot.lost.policy says what the next start does", "state", slot.state(), "reason", slot.reason())
 	case slotMissing:
 		log.Error("the replication slot does not exist any more; slot.lost.policy says what the next start does")
 	default:
@@ -172,10 +174,7 @@ var slotStatusNumbers = map[string]float64{slotReserved: 0, slotExtended: 1, slo
 
 // shown are the figures of the newest look.
 func (l *slotLook) shown() []connect.Figure {
-	status := slotMissing
-	if l.slot != nil {
-		status = l.slot.Status
-	}
+	status := l.slot.status()
 	out := []connect.Figure{{Name: "slot_seen_seconds", Help: "Time at which the replication slot was last looked at, in seconds since the epoch.", Value: float64(l.at.UnixMicro()) / 1e6}}
 	if n, ok := slotStatusNumbers[status]; ok {
 		out = append(out, connect.Figure{Name: "slot_wal_status", Help: "State of the replication slot: 0 reserved, 1 extended, 2 unreserved, 3 lost, 4 missing.", Value: n})

@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -68,8 +67,10 @@ type stream struct {
 	// silence is how long nothing has come; began is when the connection did.
 	silence silence
 	began   time.Time
-	// timeline is that of the session's server.
+	// timeline is that of the session's server, 0 if it is a standby.
 	timeline int64
+	// standby says that the session began on a standby, and leaving that it is one no more.
+	standby, leaving atomic.Bool
 }
 
 // acknowledge raises the position that is reported as flushed.
@@ -88,6 +89,15 @@ func (st *stream) poke() {
 	st.reply.Store(true)
 	if c := st.live.Load(); c != nil {
 		_ = (*c).SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// promoted tells that the server is a primary. A session that began when it was a
+// standby ends. It may be called from any goroutine.
+func (st *stream) promoted() {
+	if st.standby.CompareAndSwap(true, false) {
+		st.leaving.Store(true)
+		st.poke()
 	}
 }
 
@@ -273,6 +283,9 @@ func (st *stream) tick(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if st.leaving.Swap(false) {
+		return errPromoted
+	}
 	return st.report()
 }
 
@@ -428,58 +441,4 @@ func (st *stream) leave() {
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
-}
-
-// passes reports whether an error may pass by itself: the connection is gone, the
-// server is starting, stopping or out of resources, or somebody else has the slot.
-func passes(err error) bool {
-	var start *startError
-	if errors.As(err, &start) {
-		return start.passes()
-	}
-	var local *spoolError
-	if errors.As(err, &local) {
-		return false
-	}
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
-		code := server.Code
-		return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "53") ||
-			code == objectInUse || (code == "58000" || code == "0A000") && strings.Contains(server.Message, "recovery")
-	}
-	var silent *silentError
-	var n net.Error
-	return errors.As(err, &n) || errors.As(err, &silent) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, errServerLeaves) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
-}
-
-// pauses grow from try to try.
-type pauses struct {
-	least, most time.Duration
-	now         time.Duration
-	tries       int
-}
-
-func (p *pauses) next() time.Duration {
-	p.now = min(max(p.least, 2*p.now), max(p.most, p.least))
-	p.tries++
-	return p.now
-}
-
-func (p *pauses) reset() { p.now, p.tries = 0, 0 }
-
-// exhausted reports whether there have been as many tries as allowed; a negative
-// limit allows any number.
-func (p *pauses) exhausted(limit int) bool { return limit >= 0 && p.tries >= limit }
-
-// sleep waits and reports whether ctx is still good.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

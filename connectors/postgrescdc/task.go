@@ -228,7 +228,7 @@ func (t *task) watch(ctx context.Context) {
 	if every == 0 {
 		every = watchEvery
 	}
-	w := slotWatch{s: t.s, log: t.log, figures: &t.figures, every: every}
+	w := slotWatch{s: t.s, log: t.log, figures: &t.figures, every: every, promoted: t.stream.promoted}
 	w.run(ctx)
 }
 
@@ -262,17 +262,27 @@ func (s *settings) streams() bool {
 // checkSession is asked on each new replication connection. The slot must not have moved
 // beyond what is acknowledged, and the server must be the one of the first session.
 func (t *task) checkSession(first place) func(ctx context.Context, conn *pgconn.PgConn) error {
+	known := first.timeline // the newest that could be said
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
 		p := first
 		p.end = max(p.end, t.stream.next)
 		if err := t.s.fits(ctx, conn, &p); err != nil {
 			return err
 		}
-		if first.timeline != 0 && first.timeline != p.timeline {
-			t.log.Warn("the server was promoted or restored: it is on another timeline, which has everything up to the position", "was", first.timeline, "is", p.timeline, "position", p.end.String())
+		t.tellTimeline(known, &p)
+		if p.timeline != 0 {
+			known = p.timeline
 		}
 		first.timeline, t.stream.timeline = p.timeline, p.timeline
+		t.stream.standby.Store(p.timeline == 0)
 		return nil
+	}
+}
+
+// tellTimeline logs that a place is on another timeline than it was on before.
+func (t *task) tellTimeline(was int64, p *place) {
+	if was != 0 && p.timeline != 0 && was != p.timeline {
+		t.log.Warn("the server was promoted or restored: it is on another timeline, which has everything up to the position", "was", was, "is", p.timeline, "position", p.end.String())
 	}
 }
 

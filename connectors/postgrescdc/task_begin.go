@@ -40,12 +40,16 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 	if err != nil {
 		return nil, err
 	}
+	if err := t.s.keepOnFailover(ctx, repl, t.log); err != nil {
+		return nil, err
+	}
 	if stored == nil {
 		if t.wantsData(false) {
 			return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 		}
 		return t.beginStream(ctx, repl, srv)
 	}
+	was := stored.timeline
 	if err := t.s.mend(ctx, repl, stored); err != nil {
 		if !isGap(err) || !t.wantsData(true) {
 			return nil, err
@@ -53,7 +57,7 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 		t.log.Warn("the stream cannot go on from the stored offset; the tables are read again", "reason", err)
 		return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 	}
-	stored.system, stored.timeline = srv.system, srv.timeline
+	t.tellTimeline(was, stored)
 	unfinished := stored.snapshot != nil && !stored.snapshot.completed
 	switch {
 	case unfinished && t.wantsData(false):
@@ -99,7 +103,7 @@ func (s *settings) mend(ctx context.Context, repl *pgconn.PgConn, p *place) erro
 
 // beginStream starts at the slot, which is created if there is none.
 func (t *task) beginStream(ctx context.Context, repl *pgconn.PgConn, srv server) (*beginning, error) {
-	p := place{system: srv.system, timeline: srv.timeline}
+	p := place{system: srv.system, timeline: srv.placeTimeline()}
 	slot, err := t.s.findMadeSlot(ctx, repl, t.log)
 	if err != nil {
 		return nil, err
@@ -139,7 +143,7 @@ func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv serve
 	if err != nil {
 		return nil, err
 	}
-	p := place{end: made.point, lsn: made.point, system: srv.system, timeline: srv.timeline, snapshot: &snapshotProgress{}}
+	p := place{end: made.point, lsn: made.point, system: srv.system, timeline: srv.placeTimeline(), snapshot: &snapshotProgress{}}
 	if unfinished != nil {
 		p = *unfinished
 	}
