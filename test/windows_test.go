@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/connectd/connectd/connect/connecttest"
 	"github.com/connectd/connectd/test/harness"
 )
 
@@ -114,23 +114,6 @@ type recordedRow struct {
 	row
 }
 
-func readLines[T any](t *testing.T, path ...string) []T {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(append([]string{"testdata"}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []T
-	for line := range bytes.Lines(text) {
-		var v T
-		if err := json.Unmarshal(line, &v); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, v)
-	}
-	return all
-}
-
 // readRecording gives each input the recorded time as its timestamp, or as a text in
 // its value if it is to be read from there. All times are moved to today, by whole
 // windows, since brokers delete what is older than some days.
@@ -138,11 +121,11 @@ func readRecording(t *testing.T, name string, asText bool) recording {
 	t.Helper()
 	r := recording{rows: map[string][]recordedRow{}}
 	today := time.Now().Add(-time.Hour).Truncate(3 * time.Second).UnixMilli()
-	for _, in := range readLines[struct {
+	for _, in := range connecttest.Lines[struct {
 		Key   string
 		TS    int64
 		Value map[string]any
-	}](t, name, "input.jsonl") {
+	}](t, filepath.Join("testdata", name, "input.jsonl")) {
 		rec := harness.Record{Key: in.Key, Timestamp: time.UnixMilli(today + in.TS)}
 		if asText {
 			rec.Timestamp = time.Time{}
@@ -152,7 +135,7 @@ func readRecording(t *testing.T, name string, asText bool) recording {
 		r.input = append(r.input, rec)
 	}
 	for _, mode := range []string{"every_change", "on_close"} {
-		for _, out := range readLines[struct {
+		for _, out := range connecttest.Lines[struct {
 			After       int
 			Key         string
 			WindowStart int64 `json:"window_start"`
@@ -162,7 +145,7 @@ func readRecording(t *testing.T, name string, asText bool) recording {
 				Avg        float64
 			}
 			TS int64
-		}](t, name, "expected."+mode+".jsonl") {
+		}](t, filepath.Join("testdata", name, "expected."+mode+".jsonl")) {
 			r.rows[mode] = append(r.rows[mode], recordedRow{out.After, row{Key: out.Key, Start: today + out.WindowStart, End: today + out.WindowEnd,
 				Sum: out.Value.Sum, Count: out.Value.Count, Avg: out.Value.Avg, TS: today + out.TS}})
 		}

@@ -6,8 +6,6 @@ import (
 	"context"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/connectd/connectd/connect"
 )
 
@@ -31,10 +29,7 @@ const sinkTopic = "topic"
 // Sink is the acceptance suite of sink connectors. fresh makes a driver on a new
 // and empty outside world; each case calls it once.
 func Sink(t *testing.T, fresh func(t *testing.T) SinkDriver) {
-	cases := []struct {
-		name string
-		run  func(t *testing.T, d SinkDriver)
-	}{
+	runSuite(t, fresh, []suiteCase[SinkDriver]{
 		{"Plugin_DeclaresItsConfiguration", sinkDeclares},
 		{"Start_ThenStop", sinkStartStop},
 		{"Put_WritesInOrder", sinkWrites},
@@ -43,14 +38,7 @@ func Sink(t *testing.T, fresh func(t *testing.T) SinkDriver) {
 		{"Restart_ContinuesAtTheCommittedOffset", sinkRestart},
 		{"Redelivery_LosesNothing", sinkRedelivery},
 		{"Close_ThenOpenAgain", sinkReopen},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			leaks := goleak.IgnoreCurrent()
-			c.run(t, fresh(t))
-			goleak.VerifyNone(t, leaks)
-		})
-	}
+	})
 }
 
 type sinkRun struct {

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/connectd/connectd/connect"
 )
 
@@ -34,10 +32,7 @@ type SourceDriver struct {
 // Source is the acceptance suite of source connectors. fresh makes a driver on a new
 // and empty outside world; each case calls it once.
 func Source(t *testing.T, fresh func(t *testing.T) SourceDriver) {
-	cases := []struct {
-		name string
-		run  func(t *testing.T, d SourceDriver)
-	}{
+	runSuite(t, fresh, []suiteCase[SourceDriver]{
 		{"Plugin_DeclaresItsConfiguration", sourceDeclares},
 		{"Tasks_AreStable", sourceTasksStable},
 		{"Start_ThenStop", sourceStartStop},
@@ -49,14 +44,7 @@ func Source(t *testing.T, fresh func(t *testing.T) SourceDriver) {
 		{"Position_IsPlain", sourcePositionPlain},
 		{"Position_ResumesBehindEachRecord", sourceResumes},
 		{"Poison_IsARecordError", sourcePoison},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			leaks := goleak.IgnoreCurrent()
-			c.run(t, fresh(t))
-			goleak.VerifyNone(t, leaks)
-		})
-	}
+	})
 }
 
 // sourceRun is one started task and a memory of committed positions.

@@ -5,13 +5,13 @@ package metrics
 import (
 	"flag"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/connecttest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -54,21 +54,7 @@ func filled() *Registry {
 func TestScrape(t *testing.T) {
 	got := scrape(t, filled())
 	golden := filepath.Join("testdata", "scrape.txt")
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the scrape differs from %s; got\n%s", golden, got)
-	}
+	connecttest.Golden(t, golden, got, *update)
 }
 
 func TestRemove(t *testing.T) {

@@ -5,43 +5,20 @@ package postgrescdc
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/connectd/connectd/connect/connecttest"
 )
 
 var updateReadme = flag.Bool("update-readme", false, "write the tables of keys into README.md")
 
 // TestReadmeHasTheKeys keeps the tables of README.md equal to the declaration.
 func TestReadmeHasTheKeys(t *testing.T) {
-	data, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := between(t, string(data), "keys", keyTable())
-	want = between(t, want, "refused keys", refusedTable())
-	want = between(t, want, "other values", valueTable())
-	if *updateReadme {
-		if err := os.WriteFile("README.md", []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if string(data) != want {
-		t.Error("README.md does not agree with the declaration; run this test with -update-readme")
-	}
-}
-
-// between replaces what stands behind a mark.
-func between(t *testing.T, text, mark, table string) string {
-	t.Helper()
-	before, rest, ok := strings.Cut(text, "<!-- "+mark+" -->\n")
-	_, after, found := strings.Cut(rest, "<!-- end -->\n")
-	if !ok || !found {
-		t.Fatalf("README.md has no place for the %s", mark)
-	}
-	return before + "<!-- " + mark + " -->\n" + table + "<!-- end -->\n" + after
+	connecttest.ReadmeTables(t, map[string]string{
+		"keys": keyTable(), "refused keys": refusedTable(), "other values": valueTable(),
+	}, *updateReadme)
 }
 
 func keyTable() string {

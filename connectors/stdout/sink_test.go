@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -172,32 +171,5 @@ func (c *counter) Write(b []byte) (int, error) { c.writes++; return len(b), nil 
 var update = flag.Bool("update", false, "write the table of options into README.md")
 
 func TestReadmeHasTheOptions(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), "<!-- options -->\n")
-	_, after, found := strings.Cut(rest, "<!-- end -->\n")
-	if !ok || !found {
-		t.Fatal("README.md has no place for the options")
-	}
-	var b strings.Builder
-	b.WriteString("| Option | Type | Default | |\n|---|---|---|---|\n")
-	for _, k := range keys.Keys() {
-		def := "`" + k.Default + "`"
-		if k.Null {
-			def = "not set"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Type, def, k.Doc)
-	}
-	want := before + "<!-- options -->\n" + b.String() + "<!-- end -->\n" + after
-	if *update {
-		if err := os.WriteFile("README.md", []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if string(text) != want {
-		t.Error("README.md does not agree with the declaration; run this test with -update")
-	}
+	connecttest.ReadmeTables(t, map[string]string{"options": connecttest.OptionTable(keys)}, *update)
 }

@@ -3,7 +3,6 @@
 package cartjoin
 
 import (
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -290,24 +289,7 @@ func TestGoldenState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var got strings.Builder
-	for _, k := range step.State.Keys() {
-		v, _ := step.State.Get([]byte(k))
-		fmt.Fprintf(&got, "%s %s\n", hex.EncodeToString([]byte(k)), hex.EncodeToString(v))
-	}
-	path := filepath.Join("testdata", "state.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("got\n%swant\n%s", got.String(), want)
-	}
+	connecttest.Golden(t, filepath.Join("testdata", "state.golden"), step.State.Text(), *update)
 }
 
 func FuzzParse(f *testing.F) {

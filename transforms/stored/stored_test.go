@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,19 +105,7 @@ func TestGolden(t *testing.T) {
 	for _, v := range samples(t) {
 		fmt.Fprintf(&got, "%s %s %s\n", v.Kind(), connecttest.Text(v), hex.EncodeToString(Append(nil, v)))
 	}
-	path := filepath.Join("testdata", "values.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("got\n%swant\n%s", got.String(), want)
-	}
+	connecttest.Golden(t, filepath.Join("testdata", "values.golden"), got.String(), *update)
 }
 
 func FuzzRead(f *testing.F) {

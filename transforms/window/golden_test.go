@@ -3,7 +3,6 @@
 package window_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -39,24 +38,6 @@ func build(t testing.TB, name string, p props) connect.Transform {
 		t.Fatal(err)
 	}
 	return tr
-}
-
-// readLines decodes one JSON document a line.
-func readLines[T any](t *testing.T, path ...string) []T {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(append([]string{"testdata"}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []T
-	for line := range bytes.Lines(b) {
-		var v T
-		if err := json.Unmarshal(line, &v); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, v)
-	}
-	return all
 }
 
 type goldenInput struct {
@@ -128,7 +109,7 @@ func runGolden(t *testing.T, name, mode, emit string) {
 	step := connecttest.NewStep(build(t, "Window", p))
 	var got []string
 	drops := map[int]int{}
-	for _, in := range readLines[goldenInput](t, name, "input.jsonl") {
+	for _, in := range connecttest.Lines[goldenInput](t, filepath.Join("testdata", name, "input.jsonl")) {
 		r := connect.Record{Topic: in.Topic, Timestamp: in.TS, Key: connecttest.Parse(t, string(in.Key)), Value: connecttest.Parse(t, string(in.Value))}
 		if filter != nil {
 			if out, err := filter.Apply(r); err != nil || len(out) == 0 {
@@ -148,7 +129,7 @@ func runGolden(t *testing.T, name, mode, emit string) {
 		}
 	}
 	var want []string
-	for _, row := range readLines[goldenRow](t, name, "expected."+mode+".jsonl") {
+	for _, row := range connecttest.Lines[goldenRow](t, filepath.Join("testdata", name, "expected."+mode+".jsonl")) {
 		want = append(want, row.text())
 	}
 	slices.Sort(got) // within one record the order between keys is an engine's own
@@ -156,7 +137,7 @@ func runGolden(t *testing.T, name, mode, emit string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	for _, d := range readLines[struct{ Seq, Drops int }](t, name, "dropped."+mode+".jsonl") {
+	for _, d := range connecttest.Lines[struct{ Seq, Drops int }](t, filepath.Join("testdata", name, "dropped."+mode+".jsonl")) {
 		if drops[d.Seq] != d.Drops {
 			t.Errorf("record %d: %d dropped, want %d", d.Seq, drops[d.Seq], d.Drops)
 		}

@@ -3,13 +3,11 @@
 package window_test
 
 import (
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -373,24 +371,7 @@ func TestGoldenState(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	var got strings.Builder
-	for _, k := range step.State.Keys() {
-		v, _ := step.State.Get([]byte(k))
-		fmt.Fprintf(&got, "%s %s\n", hex.EncodeToString([]byte(k)), hex.EncodeToString(v))
-	}
-	path := filepath.Join("testdata", "state.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("got\n%swant\n%s", got.String(), want)
-	}
+	connecttest.Golden(t, filepath.Join("testdata", "state.golden"), step.State.Text(), *update)
 }
 
 func TestDamagedState(t *testing.T) {

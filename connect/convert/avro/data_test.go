@@ -14,6 +14,7 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	schema "github.com/connectd/connectd/connect/avro"
+	"github.com/connectd/connectd/connect/connecttest"
 	"github.com/connectd/connectd/connect/convert"
 )
 
@@ -259,19 +260,7 @@ func TestRecordedSchemas(t *testing.T) {
 		}
 		out.WriteString(a.String() + "\n")
 	}
-	golden := filepath.Join("testdata", "recorded_schemas.avsc")
-	if *update {
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, out.Bytes()) {
-		t.Errorf("the texts differ from %s", golden)
-	}
+	connecttest.Golden(t, filepath.Join("testdata", "recorded_schemas.avsc"), out.String(), *update)
 }
 
 // parseConnectSchema reads a schema as the JSON converter writes it.
