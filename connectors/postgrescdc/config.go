@@ -75,6 +75,7 @@ type slotSettings struct {
 	Mismatch       string        // no_validation, trust_offset, trust_greater_lsn
 	Streaming      string        // off, on, parallel
 	StreamingDir   string        // "" for the folder for temporary files
+	StreamingMost  int64         // bytes of the spool, 0 for any number
 	Lifetime       time.Duration // of a replication connection, 0 for any
 }
 

@@ -55,6 +55,9 @@ const (
 	streamingParallel = "parallel"
 )
 
+// keyStreamingMost bounds the spool.
+const keyStreamingMost = "slot.streaming.max.bytes"
+
 // keyStreamingDir names the folder of the spool.
 const keyStreamingDir = "slot.streaming.directory"
 

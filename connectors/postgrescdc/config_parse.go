@@ -121,7 +121,8 @@ func (p *parser) slot() slotSettings {
 		Name: c.String("slot.name"), DropOnStop: c.Bool("slot.drop.on.stop"), Failover: c.Bool("slot.failover"), Params: params,
 		MaxRetries: c.Int("slot.max.retries"), RetryDelay: c.Millis("slot.retry.delay.ms"), LostPolicy: p.choice(lostPolicies),
 		StatusInterval: c.Millis("status.update.interval.ms"), Flush: flush, Mismatch: p.choice(mismatchStrategies),
-		Streaming: p.choice(slotStreaming), StreamingDir: c.String(keyStreamingDir), Lifetime: c.Millis(keyLifetime),
+		Streaming: p.choice(slotStreaming), StreamingDir: c.String(keyStreamingDir), StreamingMost: c.Int64(keyStreamingMost),
+		Lifetime: c.Millis(keyLifetime),
 	}
 }
 

@@ -63,6 +63,9 @@ type stream struct {
 	inProgress *inProgress
 	// toldStreaming says that the log has what the server cannot do.
 	toldStreaming bool
+	// plain says that there was no room for transactions in progress: they are not asked
+	// for until a connection without them, which plainRan tells of, has ended.
+	plain, plainRan bool
 	wait          slotWait
 	// silence is how long nothing has come; began is when the connection did.
 	silence silence
@@ -116,6 +119,9 @@ func (st *stream) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if st.withoutRoom(err) {
+			continue
+		}
 		if errors.Is(err, errRenewed) {
 			st.log.Info("the replication connection has lived long enough; another is opened", "lived", time.Since(started).Round(time.Second))
 			continue
@@ -157,6 +163,7 @@ func (st *stream) session(ctx context.Context) error {
 		if err := st.inProgress.forget(serverMajor(st.conn)); err != nil {
 			return err
 		}
+		st.figures.spooled.Store(0)
 	}
 	c := st.queue.fresh()
 	c.add(itemRestart, st.next, binary.BigEndian.AppendUint64(nil, uint64(st.timeline)))
@@ -195,6 +202,7 @@ func (st *stream) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start replication at %s: %w", st.next, st.s.busy(ctx, st.conn, err))
 	}
+	st.plainRan = st.plain
 	if waited := st.wait.over(st.figures); waited > 0 {
 		st.log.Info("the replication slot has become free; the task goes on", "waited", waited.Round(time.Millisecond))
 	}

@@ -5,6 +5,7 @@ package postgrescdc
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,14 +48,32 @@ func (e *spoolError) Error() string {
 	return e.err.Error() + "; nothing is lost, the server still has it: make room or set " + keyStreamingDir + ", or set " + slotStreaming.key + "=off"
 }
 
+// withoutRoom is called when a connection has ended. If that is because the spool is full,
+// the next has no transactions in progress, as if slot.streaming were off: the server
+// keeps them until they commit. The one after that has them again.
+func (st *stream) withoutRoom(err error) bool {
+	if st.plainRan {
+		st.plain, st.plainRan = false, false
+	}
+	var local *spoolError
+	if !errors.As(err, &local) || !spool.IsFull(local.err) {
+		return false
+	}
+	st.plain = true
+	st.log.Warn("there is no more room for transactions in progress; until this connection ends the server keeps them until they commit",
+		"error", local.err, "bound", keyStreamingMost, "folder", keyStreamingDir)
+	return true
+}
+
 func (e *spoolError) Unwrap() error { return e.err }
 
 // openSpool makes the spool if transactions in progress are wanted.
 func (st *stream) openSpool() error {
 	if st.s.Slot.Streaming == streamingOff {
+		spool.Clean(st.s.Slot.StreamingDir)
 		return nil
 	}
-	s, err := spool.Open(spool.Options{Dir: st.s.Slot.StreamingDir})
+	s, err := spool.Open(spool.Options{Dir: st.s.Slot.StreamingDir, Most: st.s.Slot.StreamingMost})
 	if err != nil {
 		return &spoolError{err}
 	}
@@ -82,6 +101,9 @@ func (st *stream) streamingOptions(major int) []string {
 	}
 	if major < 14 {
 		mode = streamingOff
+	}
+	if st.plain {
+		return []string{"proto_version '1'"}
 	}
 	if mode != st.s.Slot.Streaming && !st.toldStreaming {
 		st.toldStreaming = true

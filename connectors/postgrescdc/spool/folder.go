@@ -63,6 +63,16 @@ func newFolder(dir string) (*folder, error) {
 	return f, nil
 }
 
+// Clean removes what dead processes have left behind in a folder: Options.Dir.
+func Clean(dir string) { sweep(folderOr(dir)) }
+
+func folderOr(dir string) string {
+	if dir == "" {
+		return os.TempDir()
+	}
+	return dir
+}
+
 // sweep removes the folders of dead processes. What it cannot remove stays: it may
 // belong to somebody else.
 func sweep(dir string) {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 )
 
 const (
@@ -33,12 +34,25 @@ type Options struct {
 	// Memory bounds the bytes of all transactions together that are not in files;
 	// DefaultMemory if 0.
 	Memory int
+	// Most bounds the bytes of all transactions together, in memory and in files; 0 for
+	// any number.
+	Most int64
+}
+
+// ErrFull says that a frame would not stay within Options.Most.
+var ErrFull = errors.New("the spool is full")
+
+// IsFull reports whether an error of a spool says that there is no room for more, by its
+// bound, on the disk, or by a quota.
+func IsFull(err error) bool {
+	return errors.Is(err, ErrFull) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // Spool holds transactions in progress. It is for one goroutine.
 type Spool struct {
 	folder *folder
 	memory int
+	most   int64
 	open   map[uint32]*transaction
 	held   int   // capacity of all tails
 	size   int64 // of all frames
@@ -52,6 +66,8 @@ type Spool struct {
 // transaction is a sequence of frames: first those of the file, then the tail.
 type transaction struct {
 	written int64
+	// named says that there is a file, also if the first write to it has failed.
+	named   bool
 	tail    []byte
 	aborted []uint32
 }
@@ -59,15 +75,11 @@ type transaction struct {
 // Open makes an empty spool, and removes what dead processes have left behind in the
 // same folder.
 func Open(o Options) (*Spool, error) {
-	dir := o.Dir
-	if dir == "" {
-		dir = os.TempDir()
-	}
-	f, err := openFolder(dir)
+	f, err := openFolder(folderOr(o.Dir))
 	if err != nil {
 		return nil, fmt.Errorf("make spool folder: %w", err)
 	}
-	s := &Spool{folder: f, memory: o.Memory, open: map[uint32]*transaction{}}
+	s := &Spool{folder: f, memory: o.Memory, most: o.Most, open: map[uint32]*transaction{}}
 	if s.memory <= 0 {
 		s.memory = DefaultMemory
 	}
@@ -101,6 +113,9 @@ func (s *Spool) Append(xid uint32, f Frame) error {
 	n := headerSize + len(f.Data)
 	if len(f.Data) > MaxData {
 		return fmt.Errorf("spool transaction %d: a message has %d bytes, more than %d", xid, len(f.Data), MaxData)
+	}
+	if s.most > 0 && s.size+int64(n) > s.most {
+		return fmt.Errorf("spool transaction %d: %w: it has %d bytes, a frame of %d more, and may have %d", xid, ErrFull, s.size, n, s.most)
 	}
 	if len(t.tail)+n > tailMost {
 		if err := s.flush(xid, t); err != nil {
@@ -175,7 +190,7 @@ func (s *Spool) Drop(xid uint32) error {
 	delete(s.open, xid)
 	s.size -= t.written + int64(len(t.tail))
 	s.release(t)
-	if t.written == 0 {
+	if !t.named {
 		return nil
 	}
 	var closed error
@@ -260,7 +275,7 @@ func (s *Spool) flush(xid uint32, t *transaction) error {
 
 // write appends to the file of a transaction.
 func (s *Spool) write(xid uint32, t *transaction, parts ...[]byte) error {
-	if err := s.openFile(xid); err != nil {
+	if err := s.openFile(xid, t); err != nil {
 		return fmt.Errorf("spool transaction %d: %w", xid, err)
 	}
 	for _, b := range parts {
@@ -272,7 +287,7 @@ func (s *Spool) write(xid uint32, t *transaction, parts ...[]byte) error {
 	return nil
 }
 
-func (s *Spool) openFile(xid uint32) error {
+func (s *Spool) openFile(xid uint32, t *transaction) error {
 	if s.file != nil && s.current == xid {
 		return nil
 	}
@@ -283,7 +298,7 @@ func (s *Spool) openFile(xid uint32) error {
 	}
 	f, err := os.OpenFile(s.path(xid), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err == nil {
-		s.file, s.current = f, xid
+		s.file, s.current, t.named = f, xid, true
 	}
 	return err
 }

@@ -356,3 +356,50 @@ func TestOpenFails(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFull: a frame that does not fit is refused, and what was dropped makes room.
+func TestFull(t *testing.T) {
+	for _, memory := range []int{1, 0} {
+		s := open(t, Options{Memory: memory, Most: 3 * (headerSize + 10)})
+		begin(t, s, 5)
+		begin(t, s, 6)
+		for i := range 3 {
+			add(t, s, 5+uint32(i)%2, 5, 1, make([]byte, 10))
+		}
+		err := s.Append(6, Frame{Sub: 6})
+		if !errors.Is(err, ErrFull) || !IsFull(err) || s.Size() != 3*(headerSize+10) {
+			t.Errorf("the spool has %d bytes, and Append returns %v", s.Size(), err)
+		}
+		if err := s.Drop(5); err != nil {
+			t.Fatal(err)
+		}
+		add(t, s, 6, 6, 1, make([]byte, 30))
+		if err := s.Append(6, Frame{Data: make([]byte, 11)}); !errors.Is(err, ErrFull) {
+			t.Errorf("Append returns %v", err)
+		}
+	}
+}
+
+// TestDiskFull: a write that fails for want of space is told apart from others.
+func TestDiskFull(t *testing.T) {
+	s := open(t, Options{Memory: 1})
+	if err := os.Symlink("/dev/full", s.path(5)); err != nil {
+		t.Fatal(err)
+	}
+	begin(t, s, 5)
+	if err := s.Append(5, Frame{Data: make([]byte, 10)}); !IsFull(err) || errors.Is(err, ErrFull) {
+		t.Errorf("Append returns %v", err)
+	}
+	// Begun anew, it has nothing of the file that could not be written as a whole.
+	begin(t, s, 5)
+	add(t, s, 5, 5, 1, []byte("x"))
+	if got := frames(t, s, 5); got != "5:1:x" {
+		t.Errorf("the transaction has %s", got)
+	}
+	if info, err := os.Lstat(s.path(5)); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("its file is %v, %v", info, err)
+	}
+	if IsFull(fs.ErrPermission) {
+		t.Error("any error says that there is no room")
+	}
+}
