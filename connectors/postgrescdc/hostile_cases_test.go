@@ -29,6 +29,11 @@ var hostileCases = []struct {
 	{"a keepalive of 17 bytes", func(p *play) { p.copyData(append([]byte{'k'}, make([]byte, 16)...)) }, `frame 'k' of 17 bytes is not known or too short`},
 	{"a length that is less than its own", func(p *play) { p.send([]byte{'d', 0, 0, 0, 3, 0}) }, "invalid message length"},
 	{"a length of 1 GiB", func(p *play) { p.send([]byte{'d', 0x40, 0, 0, 4, 'w'}) }, "expected at most 1073741822, but got 1073741824"},
+	{"nearly 1 GiB that does not come", func(p *play) {
+		p.send(append([]byte{'d', 0x3f, 0xff, 0xff, 0xf0}, make([]byte, 1<<20)...))
+		_ = p.conn.Close()
+	}, "EOF"},
+	{"an error that announces 1 GiB", func(p *play) { p.send([]byte{'E', 0x3f, 0xff, 0xff, 0xf0}) }, `type 'E' announces 1073741808 bytes`},
 	{"a negative length", func(p *play) { p.send([]byte{'d', 0xff, 0xff, 0xff, 0xff, 'w'}) }, ""},
 	{"an unknown type of message", func(p *play) { p.send([]byte{0x01, 0, 0, 0, 4}) }, "unknown message type"},
 	{"a message of another place", func(p *play) { p.send(mustEncode(&pgproto3.AuthenticationOk{})) }, "unexpected message"},

@@ -66,7 +66,7 @@ type stream struct {
 	// plain says that there was no room for transactions in progress: they are not asked
 	// for until a connection without them, which plainRan tells of, has ended.
 	plain, plainRan bool
-	wait          slotWait
+	wait            slotWait
 	// silence is how long nothing has come; began is when the connection did.
 	silence silence
 	began   time.Time
@@ -352,8 +352,7 @@ func (st *stream) data(ctx context.Context, c *chunk, at lsn, message []byte) er
 		}
 	}
 	st.follow(message)
-	c.add(itemData, at, message)
-	return nil
+	return st.add(ctx, c, at, message)
 }
 
 // pingsToLeave is how many answers the server may want within a second.

@@ -289,8 +289,5 @@ func (st *stream) makeRoom(ctx context.Context, c *chunk) error {
 	if c.size() < chunkTarget {
 		return nil
 	}
-	full := st.queue.fresh()
-	*full, *c = *c, *full
-	st.queue.put(full)
-	return st.hold(ctx)
+	return st.handOver(ctx, c)
 }

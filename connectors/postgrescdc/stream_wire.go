@@ -26,6 +26,8 @@ type wire struct {
 	meter *meter
 	// left is what the library has still to read of its message.
 	left int
+	// long is the message at hand if it does not fit into the buffer.
+	long long
 	// taken is the length of the message that copyData returned last.
 	taken int
 }
@@ -38,9 +40,15 @@ func newWire(r io.Reader) *wire {
 // Read gives the library the message at hand, and nothing of the next.
 func (w *wire) Read(p []byte) (int, error) {
 	w.drop()
+	if err := w.skipLong(); err != nil {
+		return 0, err
+	}
 	if w.left == 0 {
 		head, err := w.r.Peek(messageHead)
 		if err != nil {
+			return 0, err
+		}
+		if err := plausible(head); err != nil {
 			return 0, err
 		}
 		w.left = 1 + max(int(binary.BigEndian.Uint32(head[1:])), messageLength)
@@ -51,18 +59,24 @@ func (w *wire) Read(p []byte) (int, error) {
 }
 
 // copyData waits for the next message and returns the content of a CopyData message,
-// valid until the next call. It returns nil for any other message, for one that is larger
-// than the buffer, and with an error: those are for Read.
+// valid until the next call, or the caller's own if it is larger than the buffer. It returns
+// nil for any other message, and with an error: those are for Read.
 func (w *wire) copyData() ([]byte, error) {
 	w.drop()
 	if w.left > 0 {
 		return nil, nil
+	}
+	if w.long.size > 0 {
+		return w.nextLong()
 	}
 	head, err := w.r.Peek(messageHead)
 	if err != nil {
 		return nil, err
 	}
 	size := int(binary.BigEndian.Uint32(head[1:])) - messageLength
+	if w.beginLong(head[0], size) {
+		return w.nextLong()
+	}
 	if head[0] != kindOfCopyData || size <= 0 || size > readBuffer-messageHead {
 		return nil, nil
 	}
@@ -81,7 +95,7 @@ func (w *wire) drop() {
 }
 
 // drained reports whether reading on would go to the socket.
-func (w *wire) drained() bool { return w.left == 0 && w.r.Buffered() <= w.taken }
+func (w *wire) drained() bool { return w.left == 0 && w.long.size == 0 && w.r.Buffered() <= w.taken }
 
 // pace tells how fast the stream comes. The server sends each row by itself: who reads as
 // soon as there is something makes a system call a row, and wakes up for each. While much
