@@ -48,6 +48,15 @@ var hostileCases = []struct {
 	{"a relation of 65535 columns", func(p *play) { p.begin(1); p.relation(65535) }, "decode Relation message: at offset 15: announces -1 columns"},
 	{"a relation that announces more than it has", func(p *play) { p.begin(1); p.message([]byte("R\x00\x00\x00\x01public\x00a\x00d\x06\x00")) }, "announces 1536 columns, 0 bytes follow"},
 	{"a row of more columns than the table", func(p *play) { p.begin(1); p.relation(2); p.insert("1", "x", "y") }, "a row of public.a has 3 columns, and the table 2"},
+	{"a relation with a column twice", func(p *play) { p.begin(1); p.relation(3) }, `there are two columns "v"`},
+	{"a relation with a column without a name", func(p *play) {
+		p.begin(1)
+		p.message([]byte("R\x00\x00\x00\x01public\x00a\x00d\x00\x02\x01id\x00\x00\x00\x00\x17\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff"))
+		p.insert("1", "x")
+	}, `column 2 has no name; the stream describes it as ("id" of type 23, "" of type 0)`},
+	{"a server that has misread its catalogs", func(p *play) {
+		p.send(mustEncode(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "XX000", Message: `invalid attribute number 3 for relation "a"`}))
+	}, `invalid attribute number 3 for relation "a" (SQLSTATE XX000). The server has read its catalogs wrongly`},
 	{"a column of 2 GB in a small message", func(p *play) {
 		p.begin(1)
 		p.relation(2)

@@ -115,6 +115,9 @@ func (rs *relations) see(ctx context.Context, r relation, xid uint32) error {
 	if err != nil {
 		return err
 	}
+	if err := rs.believe(ctx, conn, &r); err != nil {
+		return err
+	}
 	known, err := loadTable(ctx, conn, r.id)
 	if err == nil && known.lacks(&r) {
 		known, err = loadTableBehind(ctx, conn, r.id, xid)

@@ -130,7 +130,7 @@ func (st *stream) run(ctx context.Context) {
 			p.reset()
 		}
 		if !passes(err) || p.exhausted(st.s.Runtime.MaxRetries) {
-			st.queue.fail(fmt.Errorf("read replication slot %q: %w", st.s.Slot.Name, err))
+			st.queue.fail(fmt.Errorf("read replication slot %q: %w", st.s.Slot.Name, explained(err, st.s.Slot.Name)))
 			return
 		}
 		pause := p.next()

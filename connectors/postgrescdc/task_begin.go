@@ -109,7 +109,7 @@ func (t *task) beginStream(ctx context.Context, repl *pgconn.PgConn, srv server)
 		return nil, err
 	}
 	if slot == nil {
-		made, err := t.s.createSlot(ctx, repl, t.log, t.s.Slot.Name, false)
+		made, err := t.makeSlot(ctx, repl)
 		if err != nil {
 			return nil, err
 		}
@@ -135,11 +135,11 @@ func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv serve
 	if err != nil {
 		return nil, err
 	}
-	name, temporary := t.s.Slot.Name, slot != nil
-	if temporary {
-		name = temporaryName(name)
+	makeSlot := t.makeSlot
+	if slot != nil {
+		makeSlot = t.makeTemporary
 	}
-	made, err := t.s.createSlot(ctx, repl, t.log, name, temporary)
+	made, err := makeSlot(ctx, repl)
 	if err != nil {
 		return nil, err
 	}
