@@ -43,6 +43,7 @@ type settings struct {
 	Snapshot    snapshotSettings
 	Runtime     runtimeSettings
 	Signals     signalSettings
+	Notices     noticeSettings
 
 	// filter says what is captured; columns what happens to values.
 	filter  *filter
@@ -162,7 +163,7 @@ func parseSettings(c connect.Config) (*settings, connect.ConfigErrors) {
 	p.crossKey()
 	s := &settings{
 		Server: p.server(), Slot: p.slot(), Publication: p.publication(), Topics: p.topics(),
-		Format: p.format(), Snapshot: p.snapshot(), Runtime: p.runtime(), Signals: p.signals(), reselect: p.reselect(),
+		Format: p.format(), Snapshot: p.snapshot(), Runtime: p.runtime(), Signals: p.signals(), Notices: p.notices(), reselect: p.reselect(),
 	}
 	var errs connect.ConfigErrors
 	s.filter, errs = newFilter(c)

@@ -87,5 +87,6 @@ var runtimeKeys = []connect.ConfigKey{
 	text(groupAdvanced, "signal.file", "file-signals.txt", high, "File of signals, one JSON object with id, type and data in a line. It is not changed."),
 	number(groupRuntime, "signal.emit.failure.max.retries", "0", -1, math.MaxInt32, medium, "Accepted for compatibility: nothing is written to the database."),
 	number(groupRuntime, "signal.emit.failure.backoff.ms", "10000", 0, anyNumber, medium, "Accepted for compatibility, as signal.emit.failure.max.retries."),
-	declare(groupAdvanced, connect.TypeConfigList, "notification.enabled.channels", "", medium, "Notifications are not sent: only an empty list is accepted."),
+	declare(groupAdvanced, connect.TypeConfigList, notificationChannels, "", medium, "Where notifications on the progress of snapshots go: sink, the topic notification.sink.topic.name; log, the log of the worker. Not set: nowhere."),
+	text(groupAdvanced, notificationTopic, "", high, "Topic of notifications; has to be set if notification.enabled.channels has sink."),
 }

@@ -55,7 +55,6 @@ var otherwise = map[string]string{
 	"database.include.list":                                   "refused",
 	"database.exclude.list":                                   "refused",
 	"database.sslfactory":                                     "refused",
-	"notification.sink.topic.name":                            "missing",
 	"xmin.fetch.interval.ms":                                  "refused",
 	"plugin.name":                                             "default pgoutput, not decoderbufs",
 	"publication.autocreate.mode":                             "default filtered, not all_tables",

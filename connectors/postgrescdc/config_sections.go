@@ -62,7 +62,6 @@ func (p *parser) runtime() runtimeSettings {
 func (p *parser) signals() signalSettings {
 	c := p.c
 	channels := p.channels("signal.enabled.channels", "source", "kafka", "file")
-	p.channels("notification.enabled.channels")
 	s := signalSettings{Table: listText(c, "signal.data.collection"), Source: slices.Contains(channels, "source"), PollInterval: c.Millis("signal.poll.interval.ms")}
 	if slices.Contains(channels, "kafka") {
 		p.signalTopic(&s)
@@ -80,8 +79,9 @@ func (p *parser) signals() signalSettings {
 
 // absentChannels are channels of the original that do not exist here.
 var absentChannels = map[string]string{
-	"jmx": noJava, "in-process": "there is no process around the connector",
-	"sink": "notifications are not sent", "log": "notifications are not sent", "http": "notifications are not sent",
+	"jmx":        "there is no Java virtual machine, and so no MBean; figures are at /metrics and in the status",
+	"in-process": "there is no process around the connector",
+	"http":       "the connector calls no addresses of its own; have notifications written to a topic",
 }
 
 // consumerPrefix begins the names of client properties of the topic of signals.

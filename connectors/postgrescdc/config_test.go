@@ -143,7 +143,12 @@ func TestMistakes(t *testing.T) {
 		{"placeholder", []string{"unavailable.value.placeholder", "hex:0"}, []string{"unavailable.value.placeholder: "}},
 		{"flush contradiction", []string{"flush.lsn.source", "true", "lsn.flush.mode", "manual"}, []string{"flush.lsn.source: "}},
 		{"channel slip", []string{"signal.enabled.channels", "sorce"}, []string{"signal.enabled.channels: The 'signal.enabled.channels' value is invalid: there is no channel sorce (did you mean source?)"}},
-		{"notifications", []string{"notification.enabled.channels", "sink", "notification.sink.topic.name", "n"}, []string{"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: the channel sink is not available here: notifications are not sent (leave it out)"}},
+		{"no topic of notifications", []string{notificationChannels, "log,sink"}, []string{"notification.sink.topic.name: The 'notification.sink.topic.name' value is invalid: Notification topic name must be provided when kafka notification channel is enabled"}},
+		{"topic of notifications", []string{notificationChannels, "sink", notificationTopic, "my notes"}, []string{"notification.sink.topic.name: The 'notification.sink.topic.name' value is invalid: no topic can have this name (did you mean my_notes?)"}},
+		{"notifications to jmx", []string{notificationChannels, "jmx, lgo"}, []string{
+			"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: the channel jmx is not available here: there is no Java virtual machine, and so no MBean; figures are at /metrics and in the status (leave it out)",
+			"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: there is no channel lgo (did you mean log?)"}},
+		{"notifications by http", []string{notificationChannels, "http"}, []string{"notification.enabled.channels: The 'notification.enabled.channels' value is invalid: the channel http is not available here: the connector calls no addresses"}},
 		{"xmin", []string{"xmin.fetch.interval.ms", "5"}, []string{"xmin.fetch.interval.ms: "}},
 		{"no file of signals", []string{"signal.enabled.channels", "file", "signal.file", " "}, []string{"signal.file: The 'signal.file' value is invalid: must name a file"}},
 		{"no brokers of signals", []string{"signal.enabled.channels", "kafka", "signal.consumer.bootstrap.servers", ""}, []string{"signal.kafka.bootstrap.servers: "}},

@@ -56,13 +56,14 @@ type schemas struct {
 	message        *connect.Schema
 	messageValue   *connect.Schema
 	changes        *changeSchemas
+	notices        *noticeSchemas
 }
 
 // newSchemas builds the shared schemas. content is the schema of a logical message's
 // content, which follows binary.handling.mode.
 func newSchemas(content *connect.Schema) *schemas {
 	s := &schemas{source: sourceSchema()}
-	s.changes = newChangeSchemas(s.source)
+	s.changes, s.notices = newChangeSchemas(s.source), newNoticeSchemas()
 	s.block = connect.NewStruct("event.block").Version(1).Optional().
 		Field("id", connect.StringSchema).
 		Field("total_order", connect.Int64Schema).

@@ -23,6 +23,10 @@ type emitter struct {
 	// headers are those that every row has; shared, and never appended to in place.
 	headers []connect.Header
 	now     func() time.Time
+	// uuid makes an identifier that is used once.
+	uuid func() string
+	// told counts records of notifications.
+	told int
 	// stamp is the time of the rows that are at hand: the clock is read once a chunk.
 	stamp time.Time
 

@@ -44,6 +44,7 @@ const (
 	memberForms      = "connectd_table_forms"
 	memberBlocking   = "connectd_blocking"
 	memberChannels   = "connectd_signals"
+	memberNotices    = "connectd_notifications"
 )
 
 // lsn is a place in the log of the server.
@@ -176,7 +177,7 @@ func sourcePartition(prefix string) connect.Value {
 func (p place) offset() connect.Value {
 	lastCommit := p.lastCommit
 	p = p.handBack()
-	m := make([]connect.MapEntry, 0, 19)
+	m := make([]connect.MapEntry, 0, 20)
 	number := func(name string, n int64) {
 		m = append(m, connect.MapEntry{Key: connect.String(name), Value: connect.Int64(n)})
 	}
@@ -237,6 +238,9 @@ func (p *place) writeSignals(text func(name, s string)) {
 	}
 	if p.blocking != nil {
 		text(memberBlocking, p.blocking.text())
+	}
+	if p.owed != nil {
+		text(memberNotices, p.owed.text())
 	}
 	if p.channels != nil {
 		text(memberChannels, p.channels.text())
@@ -397,6 +401,10 @@ func (p *place) readOrders(o *offsetMembers) {
 	read(memberChannels, func(text string) error {
 		p.channels = &channelPlaces{}
 		return json.Unmarshal([]byte(text), p.channels)
+	})
+	read(memberNotices, func(text string) (err error) {
+		p.owed, err = parseNotices(text)
+		return err
 	})
 	read(memberBlocking, func(text string) (err error) {
 		p.blocking, err = parseBlocking(text)

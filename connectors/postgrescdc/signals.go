@@ -47,6 +47,8 @@ const signalBytes = 64 << 10
 type orders struct {
 	incremental *incremental
 	blocking    *blocking
+	// owed are notifications of what has been done that are still to be sent.
+	owed *notices
 }
 
 // signalData is what the data of a signal can have.
@@ -166,6 +168,7 @@ func (o orders) obey(s connect.Signal) (next orders, message string, err error) 
 			break
 		}
 		next.incremental = o.incremental.execute(d)
+		next.incremental.ID = s.ID
 	case signalStop:
 		if d.Type == executeBlocking {
 			next.blocking = o.blocking.stop(d)

@@ -44,6 +44,7 @@ type snapshotReader struct {
 
 	// What follows belongs to Poll.
 	rows snapshotRows
+	told scanTold
 }
 
 // snapshotJob is a table, or a part of one.

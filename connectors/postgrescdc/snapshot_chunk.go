@@ -56,8 +56,13 @@ type chunkRows struct {
 	running   []uint32
 	// estimate is how many rows are left with these, by the server's statistics.
 	estimate int64
+	// resolved are the tables that the first pattern means; nil if there is none.
 	resolved []incrementalTable
-	err      error
+	// maximum is the largest key of the table, and hidden which columns of keys are not
+	// shown; both only for notifications.
+	maximum []string
+	hidden  []bool
+	err     error
 }
 
 // chunkReader reads chunks with a connection of its own, which is open as long as there
@@ -91,15 +96,17 @@ func (r *chunkReader) close() {
 	}
 }
 
-// read reads the next chunk of the first table, or looks up what the first pattern means.
+// read looks up what the first pattern means, or, if there is none, reads the next chunk of
+// the first table.
 func (r *chunkReader) read(ctx context.Context, n *incremental) *chunkRows {
 	c := &chunkRows{}
 	if c.err = r.open(ctx); c.err != nil {
 		return c
 	}
-	if t := n.Tables[0]; t.Pattern {
-		c.resolved, c.err = r.resolve(ctx, t)
+	if at := n.unresolved(); at >= 0 {
+		c.resolved, c.err = r.resolve(ctx, n.Tables[at])
 	} else {
+		t := n.Tables[0]
 		if t.New && n.After == nil {
 			c.err = r.publish(ctx, t)
 		}
@@ -209,6 +216,9 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, n *incrementa
 		return err
 	}
 	if err := r.describe(ctx, c, tables[at]); err != nil {
+		return err
+	}
+	if err := r.findMaximum(ctx, c, tables[at], n); err != nil {
 		return err
 	}
 	var rows bytes.Buffer
@@ -382,7 +392,7 @@ func (e *emitter) writeChunk(w *chunkWindow) bool {
 			continue
 		}
 		if w.next == len(c.keys)-1 {
-			w.finish(&e.place)
+			e.pass(w)
 		}
 		rows.split()
 		d := decoded{}
@@ -398,7 +408,7 @@ func (e *emitter) writeChunk(w *chunkWindow) bool {
 		o := origin{snapshot: snapshotIncremental, micros: e.now().UnixMicro(), lastCommit: e.place.lastCommit}
 		e.fillAs(rec, c.plan, &o, opRead, connect.Null(), d.row, d.key)
 	}
-	w.finish(&e.place)
+	e.pass(w)
 	return true
 }
 

@@ -17,6 +17,11 @@ type incremental struct {
 	// Rows is how many rows of the first table are done.
 	Rows   int64 `json:"rows,omitempty"`
 	Paused bool  `json:"paused,omitempty"`
+	// ID is that of the newest signal that has asked for tables; "" for none.
+	ID string `json:"id,omitempty"`
+	// Maximum is the largest key of the first table, as notifications show it; nil if it is
+	// not known.
+	Maximum []string `json:"maximum,omitempty"`
 }
 
 // incrementalTable is one table to be read, or, until it was looked up, a pattern that
@@ -51,26 +56,34 @@ func parseIncremental(text string) (*incremental, error) {
 	return n, nil
 }
 
-// active reports whether there is something to read now.
-func (n *incremental) active() bool { return n != nil && !n.Paused }
+// active reports whether there is something to read, or to look up, now.
+func (n *incremental) active() bool { return n != nil && (!n.Paused || n.unresolved() >= 0) }
 
 // read returns what is left when that many rows, up to a key, have been read; end says
 // that they were the last of their table.
 func (n *incremental) read(last []string, rows int, end bool) *incremental {
-	next := &incremental{Tables: n.Tables, After: last, Rows: n.Rows + int64(rows), Paused: n.Paused}
-	if !end {
-		return next
+	next := *n
+	if next.After, next.Rows = last, n.Rows+int64(rows); !end {
+		return &next
 	}
-	if next.Tables, next.After, next.Rows = n.Tables[1:], nil, 0; len(next.Tables) == 0 {
+	if next.Tables = n.Tables[1:]; len(next.Tables) == 0 {
 		return nil
 	}
-	return next
+	next.fromBeginning()
+	return &next
 }
 
-// resolved puts the tables that a pattern means in its place, but those that wait already.
+// fromBeginning forgets how far another first table is.
+func (n *incremental) fromBeginning() { n.After, n.Rows, n.Maximum = nil, 0, nil }
+
+// resolved puts the tables that the first pattern means in its place, but those that wait
+// already.
 func (n *incremental) resolved(found []incrementalTable) *incremental {
-	next := &incremental{Paused: n.Paused}
-	for _, t := range append(slices.Clone(found), n.Tables[1:]...) {
+	next, at := *n, n.unresolved()
+	if next.Tables = nil; at == 0 {
+		next.fromBeginning()
+	}
+	for _, t := range slices.Concat(n.Tables[:at], found, n.Tables[at+1:]) {
 		if !slices.ContainsFunc(next.Tables, func(o incrementalTable) bool { return o.Name == t.Name && !o.Pattern && o.Begun == t.Begun }) {
 			next.Tables = append(next.Tables, t)
 		}
@@ -78,7 +91,7 @@ func (n *incremental) resolved(found []incrementalTable) *incremental {
 	if len(next.Tables) == 0 {
 		return nil
 	}
-	return next
+	return &next
 }
 
 // execute appends the tables that a signal names.
@@ -99,7 +112,9 @@ func (n *incremental) pause(paused bool) *incremental {
 	if n == nil {
 		return nil
 	}
-	return &incremental{Tables: n.Tables, After: n.After, Rows: n.Rows, Paused: paused}
+	next := *n
+	next.Paused = paused
+	return &next
 }
 
 // stop takes tables out; no names mean all. Those of the snapshot that broke off stay.
@@ -111,12 +126,12 @@ func (n *incremental) stop(d *signalData) *incremental {
 		meant := len(d.Collections) == 0 || slices.ContainsFunc(d.Collections, func(c string) bool { return c == t.Name || meansTable(c, t.Name) })
 		return meant && !t.Begun
 	}
-	next := &incremental{After: n.After, Rows: n.Rows, Paused: n.Paused, Tables: slices.DeleteFunc(slices.Clone(n.Tables), stopped)}
-	if len(next.Tables) == 0 {
+	next := *n
+	if next.Tables = slices.DeleteFunc(slices.Clone(n.Tables), stopped); len(next.Tables) == 0 {
 		return nil
 	}
 	if stopped(n.Tables[0]) {
-		next.After, next.Rows = nil, 0
+		next.fromBeginning()
 	}
-	return next
+	return &next
 }

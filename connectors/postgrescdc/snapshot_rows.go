@@ -42,14 +42,14 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 			w.plans = append(w.plans, j.plan)
 		}
 	}
-	before, bytes := len(b.Records), b.Bytes()
+	before, bytes := len(b.Records)-e.told, b.Bytes()
 	defer func() {
-		r.figures.rows.Add(int64(len(b.Records) - before))
+		r.figures.rows.Add(int64(len(b.Records) - e.told - before))
 		r.figures.bytes.Add(int64(b.Bytes() - bytes))
 	}()
 	for !b.Full() && ctx.Err() == nil {
-		row, job, more := r.pull()
-		if row == nil && more {
+		row, job, more := r.next()
+		if row == nil && more || !r.enter(e, b, row, job) {
 			return false
 		}
 		if w.held != nil {
@@ -62,6 +62,7 @@ func (r *snapshotReader) fill(ctx context.Context, e *emitter, b *connect.Batch)
 		}
 		w.firstOf = w.held == nil || r.jobs[job].plan != r.jobs[w.heldJob].plan
 		w.held, w.heldJob = row, job
+		r.told.rows++
 	}
 	return false
 }
@@ -161,16 +162,19 @@ func (r *snapshotReader) decode(e *emitter, plan *tablePlan) (*tablePlan, decode
 func (r *snapshotReader) complete(e *emitter) {
 	if r.request != nil {
 		e.place.blocking = e.place.blocking.finished()
+		e.owe(&e.place, initial(noticeCompleted))
 		return
 	}
-	e.place.completeSnapshot()
+	e.completeSnapshot()
 }
 
 // finish ends a snapshot; if its last row is not in this batch, a position says so.
 func (r *snapshotReader) finish(e *emitter, b *connect.Batch) {
 	if r.rows.held == nil {
 		r.complete(e)
-		b.Progress = append(b.Progress, e.position())
+		if e.place.owed == nil { // else records that take the place further follow
+			b.Progress = append(b.Progress, e.position())
+		}
 	}
 	r.rows.held = nil
 	if r.request != nil || e.place.snapshot.completed {

@@ -36,7 +36,10 @@ func (t *task) beginUnfinished(ctx context.Context, repl *pgconn.PgConn, srv ser
 	if len(anew) > 0 {
 		return t.beginSnapshot(ctx, repl, srv, anew, &p)
 	}
+	before := p.snapshot
 	p.completeSnapshot()
+	t.emitter.owe(&p, initial(noticeStarted))
+	t.emitter.completed(&p, before)
 	return &beginning{place: p}, nil
 }
 
@@ -103,7 +106,7 @@ func (n *incremental) goOn(begun []capturedTable) *incremental {
 		unwanted := func(o incrementalTable) bool { return o.Begun && !slices.ContainsFunc(begun, o.is) }
 		next.Tables = slices.DeleteFunc(slices.Clone(n.Tables), unwanted)
 		if unwanted(n.Tables[0]) {
-			next.After, next.Rows = nil, 0
+			next.fromBeginning()
 		}
 	}
 	at := 0

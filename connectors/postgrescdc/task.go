@@ -61,6 +61,8 @@ type task struct {
 	// owes says that the place has something that must get there soon.
 	committed atomic.Pointer[incremental]
 	owes      bool
+	// abortTold is the snapshot of which a notification has said that it broke off.
+	abortTold *snapshotReader
 	// lookedAt is when new tables were last looked for, and lookEvery how often they are.
 	lookedAt  time.Time
 	lookEvery time.Duration
@@ -193,6 +195,9 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	if start.place.channels == nil {
 		start.place.channels = e.place.channels
 	}
+	if !t.s.Notices.on() {
+		start.place.owed = nil
+	}
 	start.place.refit(t.s.Topics.SchemaChanges != "", t.s.Format.Transactions)
 	e.place, e.micros = start.place, start.place.micros
 	t.reported = start.place.end
@@ -316,6 +321,7 @@ func (t *task) Stop(ctx context.Context) error {
 		t.cancel()
 	}
 	t.wg.Wait()
+	t.abandoned()
 	if t.catalog != nil {
 		hangUp(t.catalog.PgConn())
 		t.catalog = nil

@@ -47,7 +47,11 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 		if t.wantsData(false) {
 			return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 		}
-		return t.beginStream(ctx, repl, srv)
+		start, err := t.beginStream(ctx, repl, srv)
+		if err != nil {
+			return nil, err
+		}
+		return t.skipped(start), nil
 	}
 	was := stored.timeline
 	if err := t.s.mend(ctx, repl, stored); err != nil {
@@ -66,7 +70,7 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 		return t.beginSnapshot(ctx, repl, srv, t.toRead(tables, nil), nil)
 	}
 	stored.incremental = stored.incremental.goOn(nil)
-	return &beginning{place: *stored}, nil
+	return t.skipped(&beginning{place: *stored}), nil
 }
 
 // wantsData says whether the tables are read when there is no offset, or, with lost, when
@@ -150,6 +154,7 @@ func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv serve
 	if p.micros, p.txID, err = t.instant(ctx); err != nil {
 		return nil, err
 	}
+	t.emitter.owe(&p, initial(noticeStarted))
 	t.figures.beginSnapshot(wanted, t.now())
 	reader := newSnapshotReader(t.s, t.log, t.emitter.schemas, made, wanted, &t.figures)
 	return &beginning{place: p, snapshot: reader, exported: made.snapshot}, nil
@@ -158,7 +163,14 @@ func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv serve
 // snapshotFailed deals with a snapshot that broke off: if the reason passes by itself it
 // goes on in a new one, with the tables that are not finished.
 func (t *task) snapshotFailed(ctx context.Context, err error) error {
-	if err == nil || !passes(err) || t.catalogPauses.exhausted(t.s.Runtime.MaxRetries) {
+	if err == nil {
+		return nil
+	}
+	told := t.broken()
+	if !passes(err) || t.catalogPauses.exhausted(t.s.Runtime.MaxRetries) {
+		if told {
+			return nil // the failure stays in the queue, and comes with the next batch
+		}
 		return err
 	}
 	if t.snapshotAgain.IsZero() {
@@ -259,7 +271,7 @@ func (t *task) toRead(tables []capturedTable, progress *snapshotProgress) []capt
 func newEmitter(s *settings, c connect.SourceTaskContext, catalog *types.Catalog, open func(ctx context.Context) (*pgx.Conn, error)) *emitter {
 	sc := newSchemas(contentSchema(s.Format.Binary))
 	e := &emitter{s: s, log: c.Log, schemas: sc, partition: sourcePartition(s.Topics.Prefix), now: time.Now}
-	e.reselect = newReselector(s, c.Log)
+	e.reselect, e.uuid = newReselector(s, c.Log), randomUUID
 	e.relations = &relations{planner: newPlanner(s, sc, catalog), open: open, plans: map[uint32]*tablePlan{}}
 	e.sourceTemplate = make([]connect.Value, len(sc.source.Fields()))
 	e.sourceTemplate[0] = connect.String(version)

@@ -41,6 +41,9 @@ func (t *task) block(ctx context.Context, b *connect.Batch, it *item) bool {
 		t.log.Info("a blocking snapshot is given up", "id", r.request.ID)
 		close(r.stopped)
 		t.blocking.run = nil
+		if r.there {
+			t.emitter.owe(&t.emitter.place, initial(noticeAborted))
+		}
 		return false
 	}
 	if r.reader == nil && !t.takeReader(r) {
@@ -105,6 +108,7 @@ func (t *task) ripe(r *blockingRun, it *item) bool {
 		return false
 	}
 	r.there = true
+	e.owe(&e.place, initial(noticeStarted))
 	t.log.Info("the stream has come to the blocking snapshot", "id", r.request.ID, "lsn", point.String())
 	return true
 }
@@ -134,12 +138,18 @@ func (t *task) takeReader(r *blockingRun) bool {
 func (t *task) blockingFailed(r *blockingRun, err error) {
 	e := t.emitter
 	t.blocking.run = nil
+	if r.there {
+		e.owe(&e.place, initial(noticeAborted))
+	}
 	if passes(err) || changedMeanwhile(err) || errors.Is(err, errRewritten) {
 		t.log.Warn("a blocking snapshot broke off; it is tried again", "id", r.request.ID, "error", err)
 		t.blocking.again = t.now().Add(chunkRetry)
 		return
 	}
 	t.log.Error("a blocking snapshot is left out", "id", r.request.ID, "tables", r.request.Tables, "error", err)
+	if !r.there {
+		e.owe(&e.place, initial(noticeStarted), initial(noticeAborted))
+	}
 	e.place.blocking = e.place.blocking.finished()
 	t.owes = true
 }

@@ -46,7 +46,9 @@ func (e *emitter) obey(channel string, s connect.Signal) {
 		return
 	}
 	e.log.Info("a signal has come", "id", s.ID, "channel", channel, "type", s.Type, "data", s.Data)
+	was := e.place.incremental
 	e.place.orders = next
+	e.obeyed(s, was)
 	e.tx.stretch = -1 // places from here on have what is left
 }
 
@@ -142,10 +144,14 @@ func (t *task) usable(w *chunkWindow) bool {
 		return false
 	case c.err != nil:
 		t.log.Error("a table of an incremental snapshot is left out", "table", w.left.Tables[0].Name, "error", c.err)
-		t.leave(w, w.left.read(nil, 0, true))
+		if t.leave(w, w.left.read(nil, 0, true)) {
+			e.leftOut(w.left, c.err)
+		}
 		return false
 	case c.resolved != nil:
-		t.leave(w, w.left.resolved(c.resolved))
+		if t.leave(w, w.left.resolved(c.resolved)) {
+			e.found(w.left, c.resolved)
+		}
 		return false
 	}
 	early := slices.ContainsFunc(c.running, func(x uint32) bool { return slices.Contains(e.recent[:], x) })
@@ -164,11 +170,15 @@ func changedMeanwhile(err error) bool {
 	return errors.As(err, &server) && (server.Code == "42703" || server.Code == "42P01" || server.Code == "3F000")
 }
 
-// leave replaces what is left, unless a signal has done so meanwhile.
-func (t *task) leave(w *chunkWindow, left *incremental) {
-	if e := t.emitter; e.place.incremental == w.left {
-		e.place.incremental = left
+// leave replaces what is left, unless a signal has done so meanwhile, and reports whether it
+// did.
+func (t *task) leave(w *chunkWindow, left *incremental) bool {
+	e := t.emitter
+	if e.place.incremental != w.left {
+		return false
 	}
+	e.place.incremental = left
+	return true
 }
 
 // write writes the rows of a window. If the last of them was left out, a position says
@@ -191,6 +201,9 @@ func (t *task) write(w *chunkWindow, b *connect.Batch) bool {
 	n := len(b.Records)
 	if n > 0 && placeOf(b, n-1).incremental == e.place.incremental {
 		return false
+	}
+	if e.place.owed != nil { // records that take the place further follow
+		return true
 	}
 	b.Progress = append(b.Progress, e.position())
 	t.reported, t.progressAt = e.place.end, t.now()

@@ -24,6 +24,7 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 		}
 		t.beat()
 		t.lookForNew(ctx)
+		t.sendOwed()
 		t.progress(b)
 		if err := e.complete(ctx); err != nil {
 			return err

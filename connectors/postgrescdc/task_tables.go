@@ -66,7 +66,9 @@ func (t *task) takeIn(found []capturedTable) {
 		}
 	}
 	if len(next.Tables) > n {
+		was := e.place.incremental
 		e.place.incremental = next
+		e.started(was)
 		t.owes = true
 	}
 }
