@@ -55,7 +55,33 @@ func mask(text string) string {
 	if len(event.Members) == 1 && event.Members[0].Name == "ts_ms" {
 		hide(event, "ts_ms")
 	}
+	if strings.Contains(text, "io.debezium.connector.common.Notification") {
+		hideNotification(event)
+	}
 	return v.String()
+}
+
+var uuidText = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// hideNotification hides when a notification was made, and its identifier if no signal has
+// given it. Java's sets and maps have an order by chance: data and lists of tables are sorted.
+func hideNotification(event *avro.JSON) {
+	if id := event.Get("id"); id != nil && uuidText.MatchString(id.Text) {
+		hide(event, "id")
+	}
+	hide(event, "timestamp")
+	data := event.Get("additional_data")
+	if data == nil { // the key
+		return
+	}
+	slices.SortFunc(data.Members, func(a, b avro.Member) int { return strings.Compare(a.Name, b.Name) })
+	for i := range data.Members {
+		if m := &data.Members[i]; m.Name == "data_collections" {
+			tables := strings.Split(m.Value.Text, ",")
+			slices.Sort(tables)
+			m.Value = avro.StringJSON(strings.Join(tables, ","))
+		}
+	}
 }
 
 func hide(v *avro.JSON, names ...string) {
