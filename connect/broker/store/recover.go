@@ -44,6 +44,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 		run, stop := context.WithCancel(context.WithoutCancel(ctx))
 		made.stop = stop
 		made.tasks.Go(func() { made.background(run) })
+		made.tasks.Go(func() { made.follow(run) })
 	}
 	return made, nil
 }

@@ -53,7 +53,7 @@ type Store struct {
 	cleaned atomic.Int64
 	dropped atomic.Int64
 
-	behind   chan struct{} // wakes the background work for a sync
+	behind   chan struct{} // wakes follow
 	stop     context.CancelFunc
 	tasks    sync.WaitGroup
 	nextIdle int64 // clock, in ms, of the next look for idle producers
@@ -156,18 +156,6 @@ func (s *Store) roll() error {
 		return s.fail(err)
 	}
 	return nil
-}
-
-// hurry wakes the background work when much of the log is not durable yet. The
-// caller holds mu.
-func (s *Store) hurry() {
-	if s.wal.end-s.wal.durable.Load() < behindBytes {
-		return
-	}
-	select {
-	case s.behind <- struct{}{}:
-	default:
-	}
 }
 
 // Flush hands everything appended before the call to the operating system: it
@@ -273,8 +261,6 @@ func (s *Store) background(ctx context.Context) {
 			return
 		case <-s.failed:
 			return
-		case <-s.behind:
-			err = s.Sync(ctx)
 		case <-tick.C:
 			err = errors.Join(s.Tick(ctx), s.Sync(ctx))
 		case <-clean.C:

@@ -17,10 +17,6 @@ const (
 	// directBytes is the size from which a batch is written from the caller's
 	// memory instead of through the buffer.
 	directBytes = 64 << 10
-	// behindBytes is the amount of log that is not yet durable from which the
-	// background work syncs: sealing a segment, which holds everyone up, then
-	// finds little left to sync.
-	behindBytes = 8 << 20
 )
 
 // wal is the write-ahead log: the active segment, the bytes that wait to be
@@ -34,6 +30,7 @@ type wal struct {
 	index  *segmentIndex // spans of the active segment
 	buf    []byte        // entries from position written on
 	end    int64         // position after the last entry
+	begun  int64         // the disk was told to begin with everything before
 
 	written  atomic.Int64               // everything before is in the file
 	durable  atomic.Int64               // everything before is on stable storage
