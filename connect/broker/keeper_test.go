@@ -150,6 +150,8 @@ func (f *brittleFile) Sync() error {
 	return f.File.Sync()
 }
 
+func (*brittleFile) WriteOut(int64, int64) {}
+
 func (f *brittleFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
