@@ -59,6 +59,9 @@ func (s *session) systems(ctx context.Context) (all []*system, stop func() error
 	}
 	json := map[string]string{"key.converter": jsonConverter, "value.converter": jsonConverter, "key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"}
 	avro := map[string]string{"key.converter": avroConverter, "value.converter": avroConverter}
+	if s.compression != "" {
+		json["producer.override.compression.type"], avro["producer.override.compression.type"] = s.compression, s.compression
+	}
 	if err := start("connectd, JSON", json); err != nil {
 		return nil, nil, err
 	}

@@ -32,7 +32,7 @@ type sizes struct {
 }
 
 var (
-	full  = sizes{lines: 2_000_000, events: 1_000_000, users: 100_000, starts: 10, latencies: 500, rounds: 3, rows: 500_000, snapshot: 1_000_000, singles: 20_000}
+	full  = sizes{lines: 2_000_000, events: 1_000_000, users: 100_000, starts: 10, latencies: 500, rounds: 3, rows: 500_000, snapshot: 1_000_000, singles: 100_000}
 	quick = sizes{lines: 100_000, events: 50_000, users: 5_000, starts: 2, latencies: 50, rounds: 1, rows: 20_000, snapshot: 20_000, singles: 500}
 )
 
@@ -45,6 +45,9 @@ type session struct {
 	report  *report
 	count   int  // of the daemons of change data capture, for their directories
 	peers   bool // whether change data capture is measured beside others
+	// compression is the compression.type of the producers of change data capture, of
+	// connectd and of Debezium alike; "" leaves it to them, which is none.
+	compression string
 }
 
 // scenario is something that can be asked for by name.
@@ -72,7 +75,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	only := flags.String("only", "", "scenarios, separated by commas: "+names(scenarios)+"; with -cdc: "+names(cdcScenarios))
 	cdc := flags.Bool("cdc", false, "change data capture, beside pg_recvlogical and, where CONNECTD_TEST_DEBEZIUM names one, Debezium")
 	peers := flags.Bool("peers", true, "with -cdc: the systems on a real Kafka too, if the variables name them")
-	rows := flags.Int("rows", 0, "with -cdc: narrow rows; a fifth of it are wide ones, twice as many the snapshot, a 25th single-row transactions")
+	rows := flags.Int("rows", 0, "with -cdc: narrow rows; a fifth of it are wide ones, twice as many the snapshot, a fifth single-row transactions")
+	compression := flags.String("compression", "", "with -cdc: compression.type of all producers")
 	rounds := flags.Int("rounds", 0, "how often a rate is measured (default 3, with -quick 1)")
 	profile := flags.String("profile", "", "directory for CPU profiles of the daemon; takes some of the speed")
 	if err := flags.Parse(args); err != nil {
@@ -86,7 +90,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &session{sizes: full, profile: *profile, report: &report{out: out}, peers: *peers}
+	s := &session{sizes: full, profile: *profile, report: &report{out: out}, peers: *peers, compression: *compression}
 	if *small {
 		s.sizes = quick
 	}
@@ -94,7 +98,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		s.rounds = *rounds
 	}
 	if *rows > 0 {
-		s.rows, s.snapshot, s.singles = *rows, 2**rows, max(*rows/25, 100)
+		s.rows, s.snapshot, s.singles = *rows, 2**rows, max(*rows/5, 100)
 	}
 	if s.dir, err = os.MkdirTemp("", "connectd-bench-"); err != nil {
 		return err
@@ -105,6 +109,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	s.report.begin(describeMachine())
 	for _, sc := range chosen {
+		// What the scenario before has written would else be on its way to the disk in this one.
+		syscall.Sync()
 		if err := sc.run(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", sc.name, err)
 		}
