@@ -34,7 +34,7 @@ func differing() []scenario {
 			differs: &difference{why: "Debezium's stream loses the column, its snapshot has it",
 				replace: []string{`"id":2,"n":null`, `"id":2,"n":"y"`}}},
 		{name: "column list and snapshot", before: list + `CREATE PUBLICATION own FOR TABLE t (id, b), zz_marker;`, during: `INSERT INTO t VALUES (3, 30, 'z')`, config: published(),
-			differs: &difference{why: "Debezium's snapshot has columns that the publication leaves out", replace: []string{`"a":\d+`, `"a":null`}}},
+			differs: &difference{why: "Debezium's snapshot has columns that the publication leaves out", replace: []string{`\{"type":"int32","optional":true,"field":"a"\},`, ``, `"a":\d+,`, ``}}},
 		{name: "row filter and snapshot", before: list + `CREATE PUBLICATION own FOR TABLE t WHERE (id < 2), zz_marker;`, during: `UPDATE t SET b = 'w'`, config: published(),
 			differs: &difference{why: "Debezium's snapshot has rows that the publication leaves out", replace: []string{`(?s)^.*"payload":\{"id":2\}\}\n.*"op":"r".*$`, ``}}},
 		{name: "inheritance", before: `CREATE TABLE a (id int PRIMARY KEY, a text); CREATE TABLE child (b int, PRIMARY KEY (id)) INHERITS (a); INSERT INTO a VALUES (1, 'x'), (2, 'y'); INSERT INTO child VALUES (7, 'w', 8);`, during: `INSERT INTO a VALUES (3, 'y'); INSERT INTO child VALUES (4, 'z', 4); UPDATE a SET a = 'w' WHERE id = 4; DELETE FROM child`,

@@ -224,6 +224,11 @@ func (r *relay) checkOffset(t *testing.T, h handover, position map[string]int) {
 		}
 	} else if h.from.killed {
 		return
+	} else if ordinal, _ := o["connectd_ordinal"].(float64); ordinal > 0 && h.to.by == "Debezium" {
+		// What cannot be told to Debezium is told as the commit before.
+		for want > 0 && !r.load.begins[want] {
+			want--
+		}
 	}
 	if h.begun != want {
 		t.Errorf("it must begin at %d", want)

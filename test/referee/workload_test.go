@@ -24,11 +24,12 @@ INSERT INTO ledger SELECT i, i, 'old' FROM generate_series(1, 50) i;`
 // old is how many rows the ledger has before the workload.
 const old = 50
 
-// bulk is how many rows a large transaction has.
-const bulk = 4000
+// bulk is how many rows a large transaction has: so many that either side is likely to be
+// stopped in the middle of one.
+const bulk = 20_000
 
 // ahead is how many changes may be written that have not come out.
-const ahead = 5 * bulk
+const ahead = 3 * bulk
 
 // workload writes transactions of all kinds from one session, and knows every change
 // in the order of commits.
