@@ -200,7 +200,7 @@ func (st *stream) begin(ctx context.Context) error {
 	o := pglogrepl.StartReplicationOptions{Mode: pglogrepl.LogicalReplication, PluginArgs: st.options()}
 	err := pglogrepl.StartReplication(ctx, st.conn, st.s.Slot.Name, st.next, o)
 	if err != nil {
-		return fmt.Errorf("start replication at %s: %w", st.next, st.s.busy(ctx, st.conn, err))
+		return fmt.Errorf("start replication at %s: %w", st.next, st.gone(ctx, st.s.busy(ctx, st.conn, err)))
 	}
 	st.plainRan = st.plain
 	if waited := st.wait.over(st.figures); waited > 0 {

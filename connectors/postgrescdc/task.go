@@ -68,6 +68,8 @@ type task struct {
 	lookEvery time.Duration
 	// watchEvery is how often the slot is looked at; 0 for the usual.
 	watchEvery time.Duration
+	// triedAnew says that the tables could not be read again at once behind a gap.
+	triedAnew bool
 	// unwatched says that the user may not have the connection that this takes.
 	unwatched bool
 }

@@ -209,7 +209,12 @@ func (t *task) resumeSnapshot(ctx context.Context) error {
 		return err
 	}
 	unfinished := t.emitter.place
+	end := unfinished.end
 	start, err := t.begin(ctx, repl, tables, &unfinished)
+	if err == nil && start.place.end < end {
+		hangUp(repl)
+		return errBehind // what is still to be acknowledged would move the new slot too far
+	}
 	if err != nil || start.exported == "" {
 		hangUp(repl)
 	}

@@ -58,6 +58,9 @@ func (t *task) fill(ctx context.Context, b *connect.Batch) error {
 				if len(b.Records) > 0 {
 					return nil // the error comes with the next call
 				}
+				if err != nil {
+					err = t.beginAnew(ctx, err)
+				}
 				return err
 			}
 			t.chunk, t.next = c, 0
