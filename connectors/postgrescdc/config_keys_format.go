@@ -82,7 +82,7 @@ var runtimeKeys = []connect.ConfigKey{
 	number(groupHeartbeat, "signal.poll.interval.ms", "5000", 1, anyNumber, medium, "How often signal.file is looked at, in milliseconds. Signals of the table and of the topic are seen at once."),
 	text(groupAdvanced, "signal.kafka.topic", "", high, "Topic of signals; not set: topic.prefix and -signal. Only partition 0 is read."),
 	declare(groupAdvanced, connect.TypeConfigList, "signal.kafka.bootstrap.servers", "", high, "Brokers that have the topic of signals; not set: the worker's own cluster, with the worker's client properties. Further client properties follow under signal.consumer."),
-	text(groupAdvanced, "signal.kafka.groupId", "kafka-signal", low, "Group that the original reads the topic of signals with: where it has stopped, a connector without a place in the topic begins. Nothing is committed to it, the place is in the connector's offset."),
+	text(groupAdvanced, "signal.kafka.groupId", "kafka-signal", low, "Group that the original reads the topic of signals with: where it has stopped, a connector without a place in the topic begins. It is told what is in a committed offset of the connector; what counts is that offset."),
 	number(groupAdvanced, "signal.kafka.poll.timeout.ms", "100", 0, math.MaxInt32, low, "Accepted for compatibility: signals of the topic are seen at once."),
 	text(groupAdvanced, "signal.file", "file-signals.txt", high, "File of signals, one JSON object with id, type and data in a line. It is not changed."),
 	number(groupRuntime, "signal.emit.failure.max.retries", "0", -1, math.MaxInt32, medium, "Accepted for compatibility: nothing is written to the database."),

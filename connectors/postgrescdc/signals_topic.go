@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -31,6 +32,7 @@ type topicChannel struct {
 	prefix string
 	log    *slog.Logger
 	out    func(ctx context.Context, a arrival) bool
+	teller groupTeller
 }
 
 // topicPause is the longest pause before a topic that cannot be read is tried again.
@@ -86,6 +88,11 @@ func (c *topicChannel) session(ctx context.Context, settings kafka.Settings, fro
 			return topicPlace{}, err
 		}
 	}
+	telling, ended := context.WithCancel(ctx)
+	var told sync.WaitGroup
+	told.Go(func() { c.teller.run(telling, cluster) })
+	defer told.Wait()
+	defer ended()
 	fetcher := cluster.NewFetcher(kafka.FetcherOptions{Isolation: settings.Isolation})
 	defer fetcher.Close()
 	tp := kafka.TopicPartition{Topic: c.s.Topic}

@@ -309,6 +309,7 @@ func (t *task) Commit(_ context.Context, ps []connect.Position) error {
 		}
 		t.committed.Store(p.incremental)
 		t.desk.safe(p.channels.direct())
+		t.desk.topicSafe(p.channels)
 		if t.s.Slot.Flush {
 			t.stream.acknowledge(p.end)
 		}

@@ -49,6 +49,10 @@ type signalDesk struct {
 	mu     sync.Mutex
 	closed bool
 	given  []*givenSignal
+	// safeTopic takes places of the topic that are in a committed offset; toldTopic is the
+	// newest of them.
+	safeTopic chan topicPlace
+	toldTopic topicPlace
 }
 
 // givenSignal is one that somebody waits for.
@@ -206,6 +210,7 @@ func (t *task) watchChannels(ctx context.Context) {
 	}
 	if s := &t.s.Signals; s.Topic != "" {
 		c := &topicChannel{s: s, worker: t.worker, prefix: t.s.Topics.Prefix, log: t.log, out: t.desk.hand}
+		c.teller = groupTeller{group: s.Group, log: t.log, safe: t.desk.topicPlaces()}
 		t.wg.Go(func() { c.run(ctx, from.Kafka) })
 	}
 	if s := &t.s.Signals; s.File != "" {

@@ -138,6 +138,50 @@ func TestSignalsBehindThoseOfAGroup(t *testing.T) {
 	}
 }
 
+// TestTheGroupIsToldWhatIsSafe: the group follows the committed offset, and not what is
+// only read. Who has lost the offset goes on there.
+func TestTheGroupIsToldWhatIsSafe(t *testing.T) {
+	t.Parallel()
+	topic, props := newSignalTopic(t)
+	group := brokertest.Name(t, "kafka-signal")
+	props["signal.kafka.groupId"] = group
+	w := signalsWorld(t, props)
+	stands := func() int64 {
+		tp := kafka.TopicPartition{Topic: topic.topic}
+		found, err := topic.cluster.GroupOffsets(t.Context(), group, []kafka.TopicPartition{tp})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 0 {
+			return -1
+		}
+		return found[0].Offset
+	}
+	topic.send("srv", signalText(signalExecute, readA))
+	r := w.start()
+	w.eventually("the signal is seen", func() bool {
+		r.poll(50*time.Millisecond, 1)
+		return r.task.emitter.place.channels != nil
+	})
+	r.stop() // nothing was committed
+	if n := stands(); n != -1 {
+		t.Errorf("the group stands at %d though nothing is safe", n)
+	}
+	r = w.start()
+	r.settled("the signal is obeyed", func(p channelPlaces) bool { return p.Kafka.Next == 1 })
+	w.eventually("the group is told", func() bool { return stands() == 1 })
+	r.stop()
+	w.stored = connect.Null()
+	before := len(w.ofTopic("srv.public.a"))
+	topic.send("srv", signalText(signalExecute, readA))
+	r = w.start()
+	defer r.stop()
+	r.settled("the next signal is seen", func(p channelPlaces) bool { return p.Kafka.Next == 2 })
+	if n := len(w.ofTopic("srv.public.a")) - before; n != 3 {
+		t.Errorf("without an offset %d rows were read, want the 3 of the new signal", n)
+	}
+}
+
 // TestSignalsOfATopicAreObeyedOnce loses what was polled and not committed.
 func TestSignalsOfATopicAreObeyedOnce(t *testing.T) {
 	t.Parallel()
