@@ -68,6 +68,9 @@ func (l *Log) Append(batch []byte) (base int64, err error) {
 	if limit := l.topic.policy.Load().maxBatch; len(batch) > limit {
 		return -1, errorf(CodeMessageTooLarge, "record batch of %d bytes is larger than max.message.bytes %d of topic %s", len(batch), limit, l.topic.name)
 	}
+	if err := checkRecords(b, batch, l.s.o.CheckRecords); err != nil {
+		return -1, err
+	}
 	base, err = l.append(b, batch)
 	if err != nil {
 		return -1, err
