@@ -99,17 +99,19 @@ type notice struct {
 // notices are notifications that are still to be sent, in their order. They are part of the
 // place, and not changed after they were made; nil means none. So what a notification speaks
 // of is never in an offset without the notification, or the duty to send it.
-type notices struct{ List []notice }
+type notices struct {
+	List []notice `json:"list"`
+}
 
 // text is the member of the offset.
 func (n *notices) text() string {
-	b, _ := json.Marshal(n.List) // strings always have a JSON form
+	b, _ := json.Marshal(n) // strings always have a JSON form
 	return string(b)
 }
 
 func parseNotices(text string) (*notices, error) {
 	n := &notices{}
-	if err := json.Unmarshal([]byte(text), &n.List); err != nil {
+	if err := json.Unmarshal([]byte(text), n); err != nil {
 		return nil, err
 	}
 	if len(n.List) == 0 {

@@ -148,13 +148,17 @@ func (e *emitter) scanned(left *incremental, table string, rows int64, status st
 	}
 }
 
-// leftOut owes that the first table could not be read.
-func (e *emitter) leftOut(left *incremental, err error) {
+// leftOut owes that a table could not be read.
+func (e *emitter) leftOut(left *incremental, at int, err error) {
 	status := statusSQL
 	if errors.Is(err, errNoKey) {
 		status = statusNoKey
 	}
-	e.scanned(left, left.Tables[0].Name, left.Rows, status)
+	rows := int64(0)
+	if at == 0 {
+		rows = left.Rows
+	}
+	e.scanned(left, left.Tables[at].Name, rows, status)
 }
 
 // found owes, if a pattern means no table, that there is none.

@@ -193,3 +193,70 @@ func TestNotificationsInTheLog(t *testing.T) {
 		t.Errorf("stored is %s, %v", jsonText(w.stored), err)
 	}
 }
+
+// TestNotificationsOfABrokenSnapshot has a table that cannot be read: the end of the try is
+// told before the task fails.
+func TestNotificationsOfABrokenSnapshot(t *testing.T) {
+	t.Parallel()
+	w := noticesWorld(t, abTables, map[string]string{"snapshot.mode": "initial", "snapshot.select.statement.overrides": "public.a", "snapshot.select.statement.overrides.public.a": "SELECT 1 / (id - id) AS id FROM a"})
+	r := w.start()
+	defer r.stop()
+	var failure error
+	w.eventually("the task fails", func() bool {
+		b := &connect.Batch{MaxRecords: 100, MaxBytes: 1 << 20}
+		if failure = r.task.Poll(r.ctx, b); failure == nil {
+			r.commit(b, len(b.Records))
+		}
+		return failure != nil
+	})
+	if !strings.Contains(failure.Error(), "division by zero") {
+		t.Error(failure)
+	}
+	got := w.noticed()
+	if len(got) == 0 || got[0] != "Initial STARTED" || got[len(got)-1] != "Initial ABORTED" || slices.Contains(got, "Initial COMPLETED") {
+		t.Errorf("got:\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// TestNotificationOfAStop has only the log to tell: no batch follows.
+func TestNotificationOfAStop(t *testing.T) {
+	t.Parallel()
+	w := noticesWorld(t, abTables, map[string]string{"snapshot.mode": "initial", notificationChannels: "log,sink"})
+	out := w.logged()
+	w.start().stop()
+	if lines := out.text(); strings.Count(lines, "type=ABORTED") != 1 || !strings.Contains(lines, "connector_name:srv") {
+		t.Error(lines)
+	}
+}
+
+// TestNotificationsOfManyTables has more tables than a batch has room for.
+func TestNotificationsOfManyTables(t *testing.T) {
+	t.Parallel()
+	w := noticesWorld(t, "DO $$ BEGIN FOR i IN 10..49 LOOP EXECUTE format('CREATE TABLE t%s (id int)', i); END LOOP; END $$; INSERT INTO t15 VALUES (1), (2); INSERT INTO t48 VALUES (1)", map[string]string{"snapshot.mode": "initial"})
+	r := w.start()
+	defer r.stop()
+	w.eventually("the snapshot is over", func() bool {
+		b := r.poll(50*time.Millisecond, 10)
+		if len(b.Records) > 10+2*toldMost {
+			t.Fatalf("a batch has %d records", len(b.Records))
+		}
+		r.commit(b, len(b.Records))
+		return slices.Contains(w.noticed(), "Initial COMPLETED")
+	})
+	var scanned []string
+	for _, l := range w.noticed() {
+		_, table, ok := strings.Cut(l, "scanned_collection=public.")
+		if ok {
+			scanned = append(scanned, table)
+		}
+	}
+	if len(scanned) != 40 || !slices.IsSorted(scanned) || !strings.HasSuffix(scanned[5], "=2") || !strings.HasSuffix(scanned[38], "=1") || !strings.HasSuffix(scanned[39], "=0") {
+		t.Errorf("got:\n%s", strings.Join(scanned, "\n"))
+	}
+	if n := len(w.ofTopic("srv.public.t15")) + len(w.ofTopic("srv.public.t48")); n != 3 {
+		t.Errorf("%d rows", n)
+	}
+	if rows := r.task.figures.rows.Load(); rows != 3 {
+		t.Errorf("%d rows are counted", rows)
+	}
+}

@@ -73,7 +73,8 @@ func TestOffsetThatIsNone(t *testing.T) {
 		`{}`:                        `read stored offset: it has neither "connectd_end" nor "lsn"`,
 		`{"lsn":"x"}`:               `read stored offset: member "lsn" must be a whole number, but is string`,
 		`{"lsn":1,"messageType":2}`: `read stored offset: member "messageType" must be a text, but is int64`,
-		`"x"`:                       `read stored offset: it must be a map, but is string`,
+		`{"connectd_end":1,"connectd_notifications":"[]"}`: `read stored offset: member "connectd_notifications" must be a JSON object: json: cannot unmarshal array into Go value of type postgrescdc.notices`,
+		`"x"`: `read stored offset: it must be a map, but is string`,
 		`{"connectd_end":1,"snapshot":"INITIAL","connectd_snapshot_tables":"["}`: `read stored offset: member "connectd_snapshot_tables" must be a JSON object of tables: unexpected end of JSON input`,
 	} {
 		if _, err := parseOffset(connecttest.Parse(t, text)); err == nil || err.Error() != want {
@@ -90,6 +91,7 @@ func FuzzOffset(f *testing.F) {
 	f.Add(`{"lsn_proc":9,"messageType":"UPDATE","lsn_commit":5,"lsn":9,"txId":4,"ts_usec":1}`)
 	f.Add(`{"connectd_end":1,"snapshot":"INITIAL","connectd_snapshot_tables":"{\"a.b\":-5}","connectd_incremental":"{\"tables\":[{\"name\":\"x\"}]}"}`)
 	f.Add(`{"connectd_end":18446744073709551615,"snapshot":true}`)
+	f.Add(`{"connectd_end":1,"connectd_notifications":"{\"list\":[{\"aggregate\":\"Initial Snapshot\",\"type\":\"COMPLETED\",\"data\":[[\"status\",\"x\"]]}]}"}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		v, err := convert.ParseJSON(new(connect.Arena), []byte(text))
 		if err != nil {
@@ -102,6 +104,9 @@ func FuzzOffset(f *testing.F) {
 		again, err := parseOffset(p.offset())
 		if err != nil {
 			t.Fatalf("%s is written as what cannot be read: %v", text, err)
+		}
+		if !reflect.DeepEqual(again.owed, p.owed) {
+			t.Fatalf("notifications %+v come back as %+v", p.owed, again.owed)
 		}
 		if again.end != p.end || again.commit != p.commit || again.commit != 0 && again.ordinal != p.ordinal {
 			t.Fatalf("%+v comes back as %+v", p, again)

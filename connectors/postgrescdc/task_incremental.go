@@ -138,6 +138,12 @@ func (t *task) usable(w *chunkWindow) bool {
 		t.log.Warn("a part of an incremental snapshot cannot be read; it is tried again", "error", c.err)
 		t.chunkPause = t.now().Add(chunkRetry)
 		return false
+	case c.err != nil && w.left.unresolved() >= 0:
+		t.log.Error("a pattern of an incremental snapshot is left out", "table", w.left.Tables[w.left.unresolved()].Name, "error", c.err)
+		if t.leave(w, w.left.resolved(nil)) {
+			e.leftOut(w.left, w.left.unresolved(), c.err)
+		}
+		return false
 	case c.err != nil && w.left.Tables[0].Begun:
 		t.queue.fail(fmt.Errorf("go on with the snapshot: %w; a restart reads the table from its beginning", c.err))
 		t.chunkPause = t.now().Add(chunkRetry)
@@ -145,7 +151,7 @@ func (t *task) usable(w *chunkWindow) bool {
 	case c.err != nil:
 		t.log.Error("a table of an incremental snapshot is left out", "table", w.left.Tables[0].Name, "error", c.err)
 		if t.leave(w, w.left.read(nil, 0, true)) {
-			e.leftOut(w.left, c.err)
+			e.leftOut(w.left, 0, c.err)
 		}
 		return false
 	case c.resolved != nil:
