@@ -122,13 +122,19 @@ func TestWhatCannotBeReadByKey(t *testing.T) {
 		{"no key", "CREATE TABLE b (id int, v text);" + rows, map[string]string{"message.key.columns": "public.b:id"}},
 		{"a statement of its own", "CREATE TABLE b (id int PRIMARY KEY, v text);" + rows, map[string]string{
 			"snapshot.select.statement.overrides": "public.b", "snapshot.select.statement.overrides.public.b": "SELECT * FROM b"}},
-		{"a key that is not published", "CREATE TABLE b (id int, v text, k serial PRIMARY KEY);" + rows + "; ALTER TABLE b REPLICA IDENTITY NOTHING; CREATE PUBLICATION dbz_publication FOR TABLE b (id, v)", map[string]string{
+		{"a key that is not published", "CREATE TABLE b (id int, v text, k serial PRIMARY KEY);" + rows + "; ALTER TABLE b REPLICA IDENTITY NOTHING", map[string]string{
 			"publication.autocreate.mode": "disabled", "message.key.columns": "public.b:id"}},
 		{"no stream", "CREATE TABLE b (id int PRIMARY KEY, v text);" + rows, map[string]string{"snapshot.mode": "initial_only"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.ddl, c.props)
+			if c.props["publication.autocreate.mode"] == "disabled" {
+				if w.refusesColumnLists("b", "id") {
+					return
+				}
+				w.exec("CREATE PUBLICATION dbz_publication FOR TABLE b (id, v)")
+			}
 			w.readSome(200)
 			r := w.start()
 			defer r.stop()

@@ -21,7 +21,8 @@
 // trusted. It runs as user postgres, else nobody, when the process is root. It
 // never reads or writes another cluster, and the PG* variables of the environment
 // are not handed to it. wal_level is logical, 40 walsenders and slots and 20
-// prepared transactions are allowed, and fsync is off unless Options.Fsync is set.
+// prepared transactions are allowed, autovacuum is off, and so is fsync unless
+// Options.Fsync is set.
 //
 // On Linux the kernel ends the server when the process that started it dies. What
 // such a process leaves in the temporary directory is removed by the next one.

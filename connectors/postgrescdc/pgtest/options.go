@@ -56,6 +56,7 @@ func (o Options) settings() map[string]string {
 		"fsync":                           "off",
 		"full_page_writes":                "off",
 		"jit":                             "off",
+		"autovacuum":                      "off", // before version 15 its transactions are in the stream
 		"timezone":                        "UTC",
 		"log_line_prefix":                 "%m [%p] %d ",
 		"log_checkpoints":                 "off",
