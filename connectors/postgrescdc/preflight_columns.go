@@ -56,6 +56,36 @@ func (p *flight) checkColumns() {
 	for i := range p.s.columns.masks {
 		p.checkMask(&p.s.columns.masks[i])
 	}
+	p.checkGenerated()
+}
+
+// checkGenerated finds columns that reading a table has and the stream has not.
+func (p *flight) checkGenerated() {
+	var missing []string
+	sql := ""
+	p.captured(func(t *tableFacts) {
+		for _, c := range t.Columns {
+			if c.Generated == "" || !p.s.filter.column(t.Schema, t.Name, c.Name) || p.publishes(t, c) {
+				continue
+			}
+			missing = append(missing, t.name().String()+"."+c.Name)
+			if c.Generated == "s" && p.server.Version >= 180000 {
+				sql = "ALTER PUBLICATION " + quoteIdent(p.s.Publication.Name) + " SET (publish_generated_columns = stored);"
+			}
+		}
+	})
+	if len(missing) > 0 {
+		p.warn("the stream does not have the generated columns "+listed(missing),
+			"records of rows that are read have them, and records of changes do not. From version 18 on a publication can have those that are stored; others can be left out by column.exclude.list", sql)
+	}
+}
+
+// publishes reports whether the publication has a generated column.
+func (p *flight) publishes(t *tableFacts, c columnFacts) bool {
+	if c.Generated != "s" {
+		return false
+	}
+	return slices.Contains(t.ColumnList, c.Name) || p.publication != nil && p.publication.Generated && len(t.ColumnList) == 0
 }
 
 func (p *flight) checkMask(rule *columnRule) {

@@ -55,6 +55,7 @@ type publicationFacts struct {
 	Insert, Update, Delete, Truncate bool
 	ViaRoot                          bool
 	Owned                            bool // whether the user may change it
+	Generated                        bool // whether it has stored generated columns, of version 18 on
 }
 
 // blocker is a transaction that holds up the creation of a slot.
@@ -110,8 +111,9 @@ func (p *flight) lookPublication(ctx context.Context, conn *pgx.Conn) error {
 		truncate = "false"
 	}
 	found, err := many[publicationFacts](ctx, conn, `SELECT puballtables AS all_tables, pubinsert AS insert, pubupdate AS update, pubdelete AS delete, `+
-		truncate+` AS truncate, `+viaRoot+` AS via_root, pg_catalog.pg_has_role(pubowner, 'USAGE') AS owned
- FROM pg_catalog.pg_publication WHERE pubname = `+quoteLiteral(p.s.Publication.Name))
+		truncate+` AS truncate, `+viaRoot+` AS via_root, pg_catalog.pg_has_role(pubowner, 'USAGE') AS owned,
+ coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols', 'n') = 's' AS generated
+ FROM pg_catalog.pg_publication p WHERE pubname = `+quoteLiteral(p.s.Publication.Name))
 	if err == nil && len(found) > 0 {
 		p.publication = &found[0]
 	}
@@ -146,7 +148,8 @@ type tableFacts struct {
 
 type columnFacts struct {
 	Name, Type string
-	Readable   bool // SELECT on the column
+	Readable   bool   // SELECT on the column
+	Generated  string // attgenerated of version 12 on: s is stored, v virtual, "" neither
 }
 
 func (t *tableFacts) name() tableName { return tableName{t.Schema, t.Name} }
@@ -201,7 +204,8 @@ const publishedSQL = `SELECT true AS there, NULL::text[] AS list, NULL::text[] A
  FROM pg_catalog.pg_publication_rel pr JOIN pg_catalog.pg_publication p ON p.oid = pr.prpubid WHERE pr.prrelid = c.oid AND p.pubname = `
 
 const columnsSQL = `SELECT a.attrelid AS oid, a.attname::text AS name, t.typname::text AS type,
- pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable FROM pg_catalog.pg_attribute a
+ pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
+ coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') AS generated FROM pg_catalog.pg_attribute a
  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY ($1) ORDER BY a.attrelid, a.attnum`
 
 // allPublishedSQL adds FOR TABLES IN SCHEMA of version 15, and FOR ALL TABLES.
@@ -264,11 +268,12 @@ func (p *flight) lookColumns(ctx context.Context, conn *pgx.Conn) error {
 		OID        uint32
 		Name, Type string
 		Readable   bool
+		Generated  string
 	}
 	columns, err := many[row](ctx, conn, columnsSQL, list+"}")
 	for _, c := range columns {
 		t := byOID[c.OID]
-		t.Columns = append(t.Columns, columnFacts{c.Name, c.Type, c.Readable})
+		t.Columns = append(t.Columns, columnFacts{c.Name, c.Type, c.Readable, c.Generated})
 	}
 	return err
 }
