@@ -2,7 +2,8 @@
 
 // Package kafka is everything that touches a Kafka cluster, on the request layer of
 // the client library: the high-level clients pass every record through channels, at
-// several times the cost.
+// several times the cost. Batches and Produce requests are written here, into memory
+// that is used again.
 //
 // A worker has one Cluster for each set of equal Settings. A task's Producer writes
 // whole record sets in transactions and knows, when Commit returns, that they are
