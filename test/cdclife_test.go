@@ -347,7 +347,12 @@ func TestCDCLostSlot(t *testing.T) {
 // freeSlot ends the connection that reads the slot, and waits until it is gone.
 func (w *itemsWorld) freeSlot() {
 	w.t.Helper()
-	w.pg.Rows("SELECT pg_terminate_backend(active_pid, 30000) FROM pg_replication_slots WHERE slot_name = '" + w.pg.Slot + "' AND active")
+	w.d.Eventually("the slot is free", func() error {
+		if rows := w.pg.Rows("SELECT active_pid, pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" + w.pg.Slot + "' AND active"); len(rows) > 0 {
+			return fmt.Errorf("process %s has it", rows[0][0])
+		}
+		return nil
+	})
 }
 
 // dropSlot drops the slot, also if a connection reads it.

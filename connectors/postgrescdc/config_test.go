@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	s := mustParse(t)
 	want := settings{
 		Server: serverSettings{
-			Host: "127.0.0.1", Port: 5432, User: "postgres", Database: "postgres", TLSMode: "prefer", ConnectTimeout: time.Minute, QueryTimeout: 10 * time.Minute,
+			Host: "127.0.0.1", Port: 5432, User: "postgres", Database: "postgres", TLSMode: "prefer", ConnectTimeout: time.Minute, Silence: time.Minute, QueryTimeout: 10 * time.Minute,
 		},
 		Slot: slotSettings{
 			Name: "debezium", MaxRetries: 6, RetryDelay: 10 * time.Second, LostPolicy: "fail", StatusInterval: 10 * time.Second,

@@ -162,7 +162,12 @@ func TestOldColumnsMustBeDescribed(t *testing.T) {
 	t.Parallel()
 	w := ownWorld(t, `CREATE TABLE t (id int PRIMARY KEY, v text, twice int GENERATED ALWAYS AS (id * 2) STORED, gone int, later int);
 CREATE TABLE part (id int PRIMARY KEY, v text); CREATE TABLE young (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY, v text);
-ALTER TABLE t DROP COLUMN gone; CREATE PUBLICATION p FOR TABLE t, part (id)`, pgtest.Options{}, map[string]string{"publication.name": "p"})
+ALTER TABLE t DROP COLUMN gone; CREATE PUBLICATION p FOR TABLE t`, pgtest.Options{}, map[string]string{"publication.name": "p"})
+	list, unpublished := " (id)", ""
+	if w.refusesColumnLists("part", "id") {
+		list, unpublished = "", `the column "v" of type 25`
+	}
+	w.exec("ALTER PUBLICATION p ADD TABLE part" + list)
 	w.exec("SELECT pg_create_logical_replication_slot('" + w.props["slot.name"] + "', 'pgoutput')")
 	w.exec("ALTER TABLE t ALTER later SET STATISTICS 5; ALTER TABLE t ADD COLUMN newer int; ALTER PUBLICATION p ADD TABLE young")
 	id, v, later, newer := relationColumn{name: "id", typ: 23, typmod: -1}, relationColumn{name: "v", typ: 25, typmod: -1}, relationColumn{name: "later", typ: 23, typmod: -1}, relationColumn{name: "newer", typ: 23, typmod: -1}
@@ -177,7 +182,7 @@ ALTER TABLE t DROP COLUMN gone; CREATE PUBLICATION p FOR TABLE t, part (id)`, pg
 		{"without a column that was altered since", "t", []relationColumn{id, v}, ""},
 		{"without an old column", "t", []relationColumn{id, later, newer}, `the column "v" of type 25`},
 		{"with an old column of another type", "t", []relationColumn{id, {name: "v", typ: 1043, typmod: -1}, later}, `the column "v" of type 25`},
-		{"without a column that is not published", "part", []relationColumn{id}, ""},
+		{"without a column that is not published", "part", []relationColumn{id}, unpublished},
 		{"of a table that was published since", "young", []relationColumn{id}, ""},
 		{"of a table that is not published", "other", []relationColumn{id}, ""},
 	} {
