@@ -98,8 +98,11 @@ func (e *emitter) transactionBegin(at lsn) {
 // transactionEnd writes the record that closes a transaction.
 func (e *emitter) transactionEnd() {
 	e.tx.what = changeCommit
-	e.tx.ordinal++
-	e.tx.part = 0
+	// The begin is the first part of what comes first, also if that is the end: servers
+	// before version 15 send transactions without changes.
+	if e.tx.ordinal++; e.tx.ordinal > 1 {
+		e.tx.part = 0
+	}
 	r := e.record(metadataSize, false)
 	a := &e.b.Arena
 	st := e.transactionRecord(r, "END")

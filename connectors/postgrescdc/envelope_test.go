@@ -3,6 +3,7 @@
 package postgrescdc
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 
@@ -56,6 +57,39 @@ func TestCountsAreInTheOrderOfJava(t *testing.T) {
 	}
 	if !slices.Equal(got, []string{"public.trunc_b", "public.trunc_a"}) || c.total != 3 {
 		t.Errorf("the order is %v, the sum %d", got, c.total)
+	}
+}
+
+// TestEndOfATransactionWithoutChanges goes on behind each record of a transaction that has
+// nothing but its begin and its end.
+func TestEndOfATransactionWithoutChanges(t *testing.T) {
+	s := mustParse(t, "provide.transaction.metadata", "true")
+	records := func(from place) (statuses []string, places []place) {
+		e := newEmitter(s, connect.SourceTaskContext{Log: slog.New(slog.DiscardHandler)}, nil, nil)
+		e.place = from
+		b := &connect.Batch{}
+		e.use(b)
+		if e.begin(90, 0, 7); !e.tx.skip {
+			e.transactionBegin(80)
+		}
+		if err := e.commit(95, 90); err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Records {
+			status, _ := b.Records[i].Value.Get("status")
+			statuses, places = append(statuses, status.Str()), append(places, placeOf(b, i))
+		}
+		return statuses, places
+	}
+	all, places := records(place{end: 10})
+	if !slices.Equal(all, []string{"BEGIN", "END"}) {
+		t.Fatalf("the records are %v", all)
+	}
+	if rest, _ := records(places[0]); !slices.Equal(rest, []string{"END"}) {
+		t.Errorf("behind BEGIN come %v, want END", rest)
+	}
+	if rest, _ := records(places[1]); len(rest) > 0 {
+		t.Errorf("behind END come %v", rest)
 	}
 }
 
