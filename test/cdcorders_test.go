@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/connectd/connectd/test/harness"
@@ -113,6 +114,11 @@ func (w *ordersWriter) feed(t *testing.T, n int) {
 // follow, each once. A row that is read by key is as the stream has left it.
 func (w *ordersWriter) check(t *testing.T, events []orderEvent) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			w.tell(t, events)
+		}
+	}()
 	var readings []map[string]bool
 	var stream []string
 	late := map[string]int{} // rows that were read by key, behind how many changes
@@ -159,6 +165,20 @@ func (w *ordersWriter) check(t *testing.T, events []orderEvent) {
 		}
 	}
 	w.checkState(t, events)
+}
+
+// tell logs what was written and what came, to find out what is between them.
+func (w *ordersWriter) tell(t *testing.T, events []orderEvent) {
+	t.Helper()
+	t.Logf("changes %q, transactions end at %v", w.changes, w.ends)
+	for i := range events {
+		e := &events[i]
+		at := int64(0)
+		if e.Source.LSN != nil {
+			at = *e.Source.LSN
+		}
+		t.Logf("event %d at %s, by key: %v: %s", i, pglogrepl.LSN(at), e.late(), e.change())
+	}
 }
 
 // checkState compares the table at the end with what the events make of it.
