@@ -52,6 +52,7 @@ const (
 // The types of notifications.
 const (
 	noticeStarted        = "STARTED"
+	noticeResolved       = "DATA_COLLECTIONS_RESOLVED"
 	noticePaused         = "PAUSED"
 	noticeResumed        = "RESUMED"
 	noticeAborted        = "ABORTED"

@@ -49,7 +49,7 @@ func (n *incremental) collections() [2]string { return [2]string{dataCollections
 // followsTables reports whether a notification names the tables that were known when it is
 // sent.
 func (n *notice) followsTables() bool {
-	return n.Type == noticeStarted || n.Type == noticePaused || n.Type == noticeResumed
+	return n.Type == noticeStarted || n.Type == noticeResolved || n.Type == noticePaused || n.Type == noticeResumed
 }
 
 // obeyed owes what is to be sent of a signal; was is what was left before it.
@@ -71,7 +71,7 @@ func (e *emitter) obeyed(s connect.Signal, was *incremental) {
 // started owes the beginning of an incremental snapshot, unless one was under way.
 func (e *emitter) started(was *incremental) {
 	if is := e.place.incremental; is.own() && !was.own() {
-		e.owe(&e.place, is.about(noticeStarted, is.collections()))
+		e.owe(&e.place, is.about(noticeStarted, is.collections()), is.about(noticeResolved, is.collections()))
 	}
 }
 

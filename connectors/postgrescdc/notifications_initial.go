@@ -59,7 +59,9 @@ func (r *snapshotReader) enter(e *emitter, b *connect.Batch, row []byte, job int
 		return true
 	}
 	if t.tables == "" {
-		t.tables = namesOf(r.tables)
+		if t.tables = namesOf(r.tables); t.tables != "" {
+			e.owe(&e.place, initial(noticeResolved, [2]string{dataCollections, t.tables}))
+		}
 	}
 	for ; t.entered <= job; t.entered++ {
 		if e.place.owed.waiting() >= toldMost {

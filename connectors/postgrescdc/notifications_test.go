@@ -93,6 +93,7 @@ func TestNotificationsOfAnInitialSnapshot(t *testing.T) {
 	}{
 		{"tables with and without rows", abTables, nil, []string{
 			"Initial STARTED",
+			"Initial DATA_COLLECTIONS_RESOLVED data_collections=public.a,public.b,public.c",
 			"Initial IN_PROGRESS current_collection_in_progress=public.a data_collections=public.a,public.b,public.c",
 			"Initial TABLE_SCAN_COMPLETED data_collections=public.a,public.b,public.c scanned_collection=public.a status=SUCCEEDED total_rows_scanned=5",
 			"Initial IN_PROGRESS current_collection_in_progress=public.b data_collections=public.a,public.b,public.c",
@@ -103,6 +104,7 @@ func TestNotificationsOfAnInitialSnapshot(t *testing.T) {
 		}},
 		{"no rows at all", "CREATE TABLE a (id int PRIMARY KEY)", nil, []string{
 			"Initial STARTED",
+			"Initial DATA_COLLECTIONS_RESOLVED data_collections=public.a",
 			"Initial IN_PROGRESS current_collection_in_progress=public.a data_collections=public.a",
 			"Initial TABLE_SCAN_COMPLETED data_collections=public.a scanned_collection=public.a status=SUCCEEDED total_rows_scanned=0",
 			"Initial COMPLETED",
@@ -110,6 +112,7 @@ func TestNotificationsOfAnInitialSnapshot(t *testing.T) {
 		{"no tables", "SELECT 1", map[string]string{"publication.autocreate.mode": "no_tables"}, []string{"Initial STARTED", "Initial COMPLETED"}},
 		{"parts", "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 5)", map[string]string{"snapshot.max.threads": "2"}, []string{
 			"Initial STARTED",
+			"Initial DATA_COLLECTIONS_RESOLVED data_collections=public.a",
 			"Initial IN_PROGRESS current_collection_in_progress=public.a data_collections=public.a",
 			"Initial TABLE_CHUNK_IN_PROGRESS chunk_index=0 current_collection_in_progress=public.a total_chunks=1 total_rows_scanned=0",
 			"Initial TABLE_CHUNK_COMPLETED chunk_index=0 data_collections=public.a scanned_collection=public.a status=SUCCEEDED total_chunks=1",
@@ -148,11 +151,11 @@ func TestNotificationsAreRecordsOfDebezium(t *testing.T) {
 	r.task.emitter.uuid = func() string { n++; return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 	r.task.emitter.now = func() time.Time { return time.UnixMilli(1695817046353) }
 	r.untilNoticed(noticeCompleted, 1)
-	got := &w.written[1]
-	if s := jsonText(got.Key); s != `{"id":"00000000-0000-4000-8000-000000000002"}` {
+	got := &w.written[2]
+	if s := jsonText(got.Key); s != `{"id":"00000000-0000-4000-8000-000000000003"}` {
 		t.Errorf("key %s", s)
 	}
-	const want = `{"id":"00000000-0000-4000-8000-000000000002","type":"IN_PROGRESS","aggregate_type":"Initial Snapshot",` +
+	const want = `{"id":"00000000-0000-4000-8000-000000000003","type":"IN_PROGRESS","aggregate_type":"Initial Snapshot",` +
 		`"additional_data":{"current_collection_in_progress":"public.a","connector_name":"srv","data_collections":"public.a"},"timestamp":1695817046353}`
 	if s := jsonText(got.Value); s != want {
 		t.Errorf("value\n%s, want\n%s", s, want)
@@ -186,7 +189,7 @@ func TestNotificationsInTheLog(t *testing.T) {
 			got = append(got, strings.Fields(kind)[0])
 		}
 	}
-	if want := []string{noticeStarted, noticeInProgress, noticeTableCompleted, noticeCompleted}; !slices.Equal(got, want) {
+	if want := []string{noticeStarted, noticeResolved, noticeInProgress, noticeTableCompleted, noticeCompleted}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v, of\n%s", got, want, out.text())
 	}
 	if p, err := parseOffset(w.stored); err != nil || p.owed != nil || p.snapshot != nil && !p.snapshot.completed {
