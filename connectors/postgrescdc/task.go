@@ -52,6 +52,8 @@ type task struct {
 	// chunk is being worked off, up to its item next.
 	chunk *chunk
 	next  int
+	// refused is the error of the message that cannot be worked off: nothing comes behind it.
+	refused error
 	// reported is the place of the newest position that went out; progressAt is when one
 	// without a record last went out.
 	reported   lsn

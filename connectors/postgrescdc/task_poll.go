@@ -41,6 +41,9 @@ func (t *task) Poll(ctx context.Context, b *connect.Batch) error {
 
 // fill works off what is at hand, until the batch is full.
 func (t *task) fill(ctx context.Context, b *connect.Batch) error {
+	if t.refused != nil {
+		return t.refused
+	}
 	if t.snapshot != nil {
 		if !t.snapshot.fill(ctx, t.emitter, b) {
 			return t.snapshotFailed(ctx, t.queue.failure())
@@ -93,6 +96,7 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 			data := t.chunk.bytes(it)
 			if err := t.decoder.message(ctx, it.at, data); err != nil {
 				if !t.again(ctx, data, err) {
+					t.refused = err // also if ctx has ended meanwhile, and Poll with it
 					return false, err
 				}
 				t.next--
