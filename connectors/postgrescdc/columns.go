@@ -11,19 +11,20 @@ import (
 	"unicode/utf8"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 )
 
 // columnRules say what happens to the values of columns on their way into records. They
 // are immutable and safe for concurrent use. Values of keys are never changed.
 type columnRules struct {
 	masks            []columnRule // asterisks, then hashes, then truncation; the first that matches counts
-	propagateColumns patternList
-	propagateTypes   patternList
+	propagateColumns pattern.List
+	propagateTypes   pattern.List
 }
 
 // columnRule is one setting of the families column.mask and column.truncate.
 type columnRule struct {
-	columns patternList
+	columns pattern.List
 	stars   string   // with stars set for asterisks
 	length  int      // of truncation; -1 for none
 	hash    *hashing // nil for none
@@ -57,8 +58,8 @@ func newColumnRules(props map[string]string) (*columnRules, connect.ConfigErrors
 		r.masks = append(r.masks, *rule)
 	}
 	slices.SortStableFunc(r.masks, func(a, b columnRule) int { return a.strength() - b.strength() })
-	for key, to := range map[string]*patternList{"column.propagate.source.type": &r.propagateColumns, "datatype.propagate.source.type": &r.propagateTypes} {
-		patterns, err := parsePatterns(props[key])
+	for key, to := range map[string]*pattern.List{"column.propagate.source.type": &r.propagateColumns, "datatype.propagate.source.type": &r.propagateTypes} {
+		patterns, err := pattern.ParseList(props[key])
 		if err != nil {
 			errs = append(errs, *invalid(key, props[key], err.Error(), ""))
 		}
@@ -99,7 +100,7 @@ func hideSalt(name string) string {
 }
 
 func parseColumnRule(name, value string) (*columnRule, error) {
-	columns, err := parsePatterns(value)
+	columns, err := pattern.ParseList(value)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (r *columnRules) forColumn(schema, table, column, typeName string, length i
 	if rule := r.rule(name); rule != nil {
 		return rule.mask(typeName, length), false
 	}
-	return nil, r.propagateColumns.match(name) || r.propagateTypes.match(schema+"."+table+"."+typeName)
+	return nil, r.propagateColumns.Match(name) || r.propagateTypes.Match(schema+"."+table+"."+typeName)
 }
 
 // parameter returns the schema parameter that Debezium sets on a masked or truncated
@@ -160,7 +161,7 @@ func (r *columnRules) parameter(schema, table, column, typeName string, length i
 
 func (r *columnRules) rule(name string) *columnRule {
 	for i := range r.masks {
-		if r.masks[i].columns.match(name) {
+		if r.masks[i].columns.Match(name) {
 			return &r.masks[i]
 		}
 	}

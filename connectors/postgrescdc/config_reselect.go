@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 
 // reselectRules are the settings of the post processor ReselectColumnsPostProcessor.
 type reselectRules struct {
-	include, exclude patternList
+	include, exclude pattern.List
 	// unavailable and nulls say which values are asked for.
 	unavailable, nulls bool
 	// eventKey says that rows are found by the key of the record, not the primary key.
@@ -31,9 +32,9 @@ type reselectRules struct {
 func (r *reselectRules) column(n tableName, column string) bool {
 	name := n.String() + ":" + column
 	if len(r.include) > 0 {
-		return r.include.match(name)
+		return r.include.Match(name)
 	}
-	return !r.exclude.match(name)
+	return !r.exclude.Match(name)
 }
 
 // reselect reads post.processors; nil means that there are none. The options stand under
@@ -72,8 +73,8 @@ var reselectKeys = []string{
 }
 
 func (p *parser) reselectOptions(prefix string, options map[string]string) *reselectRules {
-	list := func(name string) patternList {
-		l, err := parsePatterns(options[name])
+	list := func(name string) pattern.List {
+		l, err := pattern.ParseList(options[name])
 		if err != nil {
 			p.fail(prefix+name, err.Error(), "write schema.table:column, separated by commas")
 		}

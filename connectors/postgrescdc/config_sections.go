@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 )
 
 const statementPrefix = "snapshot.select.statement.overrides"
@@ -31,7 +32,7 @@ func (p *parser) statements() map[string]string {
 		given[strings.ToLower(name)] = statement
 	}
 	out := map[string]string{}
-	for _, table := range splitEscaped(p.c.String(statementPrefix)) {
+	for _, table := range pattern.Split(p.c.String(statementPrefix)) {
 		statement, ok := given[strings.ToLower(table)]
 		if !ok || strings.TrimSpace(statement) == "" {
 			p.fail(statementPrefix, "the table "+table+" has no statement", "set "+statementPrefix+"."+table)

@@ -9,17 +9,18 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 )
 
 // filter says what is captured. It is immutable and safe for concurrent use. Its
 // answers are meant for the plan of a table, not for each row: they run regular
 // expressions.
 type filter struct {
-	schemaIn, schemaOut   patternList
-	tableIn, tableOut     patternList
-	columnIn, columnOut   patternList
-	messageIn, messageOut patternList
-	snapshotIn            patternList
+	schemaIn, schemaOut   pattern.List
+	tableIn, tableOut     pattern.List
+	columnIn, columnOut   pattern.List
+	messageIn, messageOut pattern.List
+	snapshotIn            pattern.List
 	signalTable           string
 	skipped               [256]bool
 	keys                  []*regexp.Regexp // for schema.table.column, in the order of the key
@@ -32,7 +33,7 @@ func newFilter(c connect.Config) (*filter, connect.ConfigErrors) {
 	var errs connect.ConfigErrors
 	for _, l := range []struct {
 		key string
-		to  *patternList
+		to  *pattern.List
 	}{
 		{"schema.include.list", &f.schemaIn}, {"schema.exclude.list", &f.schemaOut},
 		{"table.include.list", &f.tableIn}, {"table.exclude.list", &f.tableOut},
@@ -40,7 +41,7 @@ func newFilter(c connect.Config) (*filter, connect.ConfigErrors) {
 		{"message.prefix.include.list", &f.messageIn}, {"message.prefix.exclude.list", &f.messageOut},
 		{"snapshot.include.collection.list", &f.snapshotIn},
 	} {
-		patterns, err := parsePatterns(listText(c, l.key))
+		patterns, err := pattern.ParseList(listText(c, l.key))
 		if err != nil {
 			errs = append(errs, *invalid(l.key, listText(c, l.key), err.Error(), ""))
 		}
@@ -90,7 +91,7 @@ func (f *filter) parseKeys(list string) error {
 			if column == "" {
 				return fmt.Errorf("'%s' names an empty column", part)
 			}
-			re, err := compilePattern(table + "." + column)
+			re, err := pattern.Compile(table + "." + column)
 			if err != nil {
 				return err
 			}
@@ -135,7 +136,7 @@ func (f *filter) skips(op byte) bool { return f.skipped[op] }
 
 // snapshot reports whether a snapshot reads the table, which must be captured.
 func (f *filter) snapshot(schema, table string) bool {
-	return f.table(schema, table) && (len(f.snapshotIn) == 0 || f.snapshotIn.match(schema+"."+table))
+	return f.table(schema, table) && (len(f.snapshotIn) == 0 || f.snapshotIn.Match(schema+"."+table))
 }
 
 // keyColumns chooses the key from columns, the names of the table's columns in the
@@ -154,11 +155,11 @@ func (f *filter) keyColumns(schema, table string, columns []string) []string {
 }
 
 // allowed applies the two lists of a pair, of which at most one is set.
-func allowed(include, exclude patternList, name string) bool {
+func allowed(include, exclude pattern.List, name string) bool {
 	if len(include) > 0 {
-		return include.match(name)
+		return include.Match(name)
 	}
-	return !exclude.match(name)
+	return !exclude.Match(name)
 }
 
 // systemSchema reports whether a schema belongs to the server.
@@ -195,7 +196,7 @@ func parseIdentities(list string) ([]identityRule, error) {
 		if m == nil {
 			return nil, fmt.Errorf("'%s' is not of the form table:DEFAULT, FULL, NOTHING or INDEX name", part)
 		}
-		re, err := compilePattern(m[1])
+		re, err := pattern.Compile(m[1])
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@
 package postgrescdc
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 
@@ -110,25 +109,6 @@ func TestKeyColumns(t *testing.T) {
 	}
 }
 
-func TestPatternsThatGoReadsOtherwiseAreRefused(t *testing.T) {
-	for _, tc := range []struct{ expr, reason string }{
-		{`a(?!b)`, "invalid or unsupported Perl syntax"},
-		{`(?<=a)b`, "invalid"},
-		{`(a)\1`, "invalid escape sequence"},
-		{`a++`, "invalid nested repetition operator"},
-		{`[a-z&&[^b]]`, "an intersection of classes"},
-		{`[a[bc]]`, "a class inside of a class"},
-		{`a\`, "a trailing backslash"},
-		{`(a`, "missing closing"},
-		{`(?>a)`, "invalid"},
-	} {
-		_, err := compilePattern(tc.expr)
-		if err == nil || !strings.Contains(err.Error(), tc.reason) || !strings.Contains(err.Error(), tc.expr) {
-			t.Errorf("%s: %v, want an error with %q", tc.expr, err, tc.reason)
-		}
-	}
-}
-
 func TestReplicaIdentityRules(t *testing.T) {
 	p := mustParse(t, "replica.identity.autoset.values", `public.(a|b):full, other.*:INDEX My_Idx,public.c:INDEX "Odd"`).Publication
 	for _, tc := range []struct{ schema, table, identity, index string }{
@@ -147,25 +127,3 @@ func TestReplicaIdentityRules(t *testing.T) {
 		t.Errorf("two rules: %v", err)
 	}
 }
-
-// FuzzPattern shows that a list is either refused or made of expressions that Go
-// compiles, and that quoted text matches itself alone.
-func FuzzPattern(f *testing.F) {
-	for _, s := range []string{`a,b`, `\Qa,b\E`, `[a-z]+\.x`, `\p{Lower}*`, `[^]]`, `a\,b`, `\u00e9`, `\`, `[[:alpha:]]`, `(?i)x`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, list string) {
-		if patterns, err := parsePatterns(list); err == nil {
-			patterns.match(list)
-		}
-		if strings.ContainsRune(list, '\n') || !isValidText(list) {
-			return
-		}
-		re, err := compilePattern(regexp.QuoteMeta(list))
-		if err != nil || !re.MatchString(list) || re.MatchString(list+"x") {
-			t.Errorf("%q quoted does not match itself alone: %v", list, err)
-		}
-	})
-}
-
-func isValidText(s string) bool { return strings.ToValidUTF8(s, "") == s }

@@ -98,7 +98,7 @@ func (p *flight) checkMask(rule *columnRule) {
 		}
 		for _, c := range t.Columns {
 			name := t.name().String() + "." + c.Name
-			if !rule.columns.match(name) {
+			if !rule.columns.Match(name) {
 				continue
 			}
 			matches++

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 )
 
 // checkCaptured looks at whether the filters mean what they seem to mean.
@@ -34,10 +36,10 @@ func (p *flight) checkCaptured() {
 		p.warn("heartbeat.action.query is not run", "heartbeat.interval.ms says that there are no heartbeats", "")
 	}
 	p.checkSignals()
-	for _, pattern := range p.s.filter.tableIn {
-		matches := func(t *tableFacts) bool { return pattern.MatchString(t.name().String()) }
+	for _, re := range p.s.filter.tableIn {
+		matches := func(t *tableFacts) bool { return re.MatchString(t.name().String()) }
 		if !slices.ContainsFunc(p.tables, matches) {
-			p.warn("table.include.list has an expression that matches no table: "+written(pattern), "a slip of the pen captures nothing; a table that is to come later is captured when it comes", "")
+			p.warn("table.include.list has an expression that matches no table: "+pattern.Written(re), "a slip of the pen captures nothing; a table that is to come later is captured when it comes", "")
 		}
 	}
 }

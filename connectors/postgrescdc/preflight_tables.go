@@ -3,15 +3,11 @@
 package postgrescdc
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-)
 
-// written is the expression as the user wrote it, nearly.
-func written(re *regexp.Regexp) string {
-	return strings.TrimSuffix(strings.TrimPrefix(re.String(), "(?i)^(?:"), ")$")
-}
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
+)
 
 // identity is the replica identity that a table has once the connector has set what
 // replica.identity.autoset.values asks for, and the columns of it; for FULL all.
@@ -195,7 +191,7 @@ func (p *flight) checkKeySetting() {
 			found = found || slices.ContainsFunc(t.columnNames(), func(c string) bool { return rule.MatchString(t.name().String() + "." + c) })
 		})
 		if !found {
-			p.warn("message.key.columns names a column that no captured table has: "+written(rule), "the rule has no effect", "")
+			p.warn("message.key.columns names a column that no captured table has: "+pattern.Written(rule), "the rule has no effect", "")
 		}
 	}
 }

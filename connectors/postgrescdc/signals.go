@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 )
 
 // The types of signals.
@@ -82,7 +83,7 @@ func meansTable(expression, table string) bool {
 	if strings.EqualFold(expression, table) {
 		return true
 	}
-	re, err := compilePattern(expression)
+	re, err := pattern.Compile(expression)
 	return err == nil && re.MatchString(table)
 }
 
@@ -146,7 +147,7 @@ func (d *signalData) check(kind string) error {
 		expressions = append(expressions, c.Collection)
 	}
 	for _, e := range expressions {
-		if _, err := compilePattern(strings.TrimSpace(e)); err != nil {
+		if _, err := pattern.Compile(strings.TrimSpace(e)); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 	"github.com/connectd/connectd/connectors/postgrescdc/types"
 )
 
@@ -131,7 +132,7 @@ func (r *chunkReader) open(ctx context.Context) error {
 
 // resolve lists the captured tables that a pattern means.
 func (r *chunkReader) resolve(ctx context.Context, t incrementalTable) ([]incrementalTable, error) {
-	re, err := compilePattern(t.Name)
+	re, err := pattern.Compile(t.Name)
 	if err != nil {
 		return nil, err
 	}

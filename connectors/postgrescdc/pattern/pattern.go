@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package postgrescdc
+package pattern
 
 import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
-// patternList is a list of regular expressions, each for the whole of a name.
-type patternList []*regexp.Regexp
+// List is a list of regular expressions, each for the whole of a name. It is immutable
+// and safe for concurrent use.
+type List []*regexp.Regexp
 
-// match reports whether one of the expressions matches the whole name.
-func (l patternList) match(name string) bool {
+// Match reports whether one of the expressions matches the whole name; an empty list
+// matches none.
+func (l List) Match(name string) bool {
 	for _, re := range l {
 		if re.MatchString(name) {
 			return true
@@ -22,11 +25,12 @@ func (l patternList) match(name string) bool {
 	return false
 }
 
-// parsePatterns reads a comma-separated list of Java regular expressions.
-func parsePatterns(list string) (patternList, error) {
-	var out patternList
-	for _, expr := range splitEscaped(list) {
-		re, err := compilePattern(expr)
+// ParseList reads a comma-separated list of Java regular expressions, as Split and
+// Compile do. An error names the expression.
+func ParseList(list string) (List, error) {
+	var out List
+	for _, expr := range Split(list) {
+		re, err := Compile(expr)
 		if err != nil {
 			return nil, err
 		}
@@ -35,9 +39,10 @@ func parsePatterns(list string) (patternList, error) {
 	return out, nil
 }
 
-// splitEscaped splits a list at its commas as Debezium does: a backslash keeps the
-// next character from separating, and \, stands for a comma.
-func splitEscaped(list string) []string {
+// Split splits a list at its commas as Debezium 3.7 does: a backslash keeps the next
+// character from separating, and \, stands for a comma. Blanks around an element, and
+// elements that are empty, are left out.
+func Split(list string) []string {
 	var out []string
 	add := func(part string) {
 		if part = strings.TrimSpace(part); part != "" {
@@ -58,19 +63,66 @@ func splitEscaped(list string) []string {
 	return out
 }
 
-// compilePattern compiles a Java regular expression that must match a whole name,
-// without regard to case. What Go reads in another way than Java is refused, not
-// misunderstood.
-func compilePattern(expr string) (*regexp.Regexp, error) {
-	translated, err := translatePattern(expr)
-	if err == nil {
-		var re *regexp.Regexp
-		if re, err = regexp.Compile("(?i)^(?:" + translated + ")$"); err == nil {
-			return re, nil
-		}
+// maxSteps bounds the program that an expression becomes. Matching takes time in
+// proportion to its steps, whatever the name is, and a counted repetition needs few
+// letters for many of them: (.{0,1000}){0,1000} is refused by the compiler, a hundred
+// times .{0,1000} side by side is not. A list of a thousand names as alternatives has
+// some 30000 steps.
+const maxSteps = 1 << 17
+
+// Compile compiles a Java regular expression that must match a whole name, without
+// regard to case. What Go reads in another way than Java is refused, not misunderstood,
+// and so is what would take long to match. An error names the expression.
+func Compile(expr string) (*regexp.Regexp, error) {
+	translated, err := translate(expr)
+	if err != nil {
+		return nil, refuse(expr, err)
 	}
+	translated = "(?i)^(?:" + translated + ")$"
+	steps, err := stepsOf(translated)
+	if err != nil {
+		return nil, refuse(expr, err)
+	}
+	if steps > maxSteps {
+		return nil, fmt.Errorf("'%s' is too large a regular expression: it takes %d steps to match, and may take %d; use smaller or fewer counted repetitions", shortened(expr), steps, maxSteps)
+	}
+	re, err := regexp.Compile(translated)
+	if err != nil {
+		return nil, refuse(expr, err)
+	}
+	return re, nil
+}
+
+// Written is the expression of a compiled one nearly as the user wrote it.
+func Written(re *regexp.Regexp) string {
+	return strings.TrimSuffix(strings.TrimPrefix(re.String(), "(?i)^(?:"), ")$")
+}
+
+// stepsOf is the size of the program of an expression of Go.
+func stepsOf(translated string) (int, error) {
+	tree, err := syntax.Parse(translated, syntax.Perl)
+	if err != nil {
+		return 0, err
+	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return 0, err
+	}
+	return len(prog.Inst), nil
+}
+
+func refuse(expr string, err error) error {
 	reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-	return nil, fmt.Errorf("'%s' is not a valid regular expression: %s; look-around, back-references, possessive quantifiers and operations on classes are not available", expr, reason)
+	return fmt.Errorf("'%s' is not a valid regular expression: %s; look-around, back-references, possessive quantifiers and operations on classes are not available", expr, reason)
+}
+
+// shortened keeps the beginning of an expression that is too long to be read.
+func shortened(expr string) string {
+	const most = 200
+	if len(expr) <= most {
+		return expr
+	}
+	return strings.ToValidUTF8(expr[:most], "") + "…"
 }
 
 // posixClasses are Java's names of classes that Go knows in brackets.
@@ -86,8 +138,8 @@ var (
 	errEscape    = errors.New("a trailing backslash")
 )
 
-// translatePattern rewrites the escapes that both dialects have under other names.
-func translatePattern(expr string) (string, error) {
+// translate rewrites the escapes that both dialects have under other names.
+func translate(expr string) (string, error) {
 	var b strings.Builder
 	inClass := false
 	for i := 0; i < len(expr); i++ {
