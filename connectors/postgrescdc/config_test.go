@@ -163,6 +163,7 @@ func TestMistakes(t *testing.T) {
 		{"mask number", []string{"column.mask.with.x.chars", "a"}, []string{"column.mask.with.x.chars: The 'column.mask.with.x.chars' value is invalid: 'x' in the key must be a number"}},
 		{"mask algorithm", []string{"column.mask.hash.SHA256.with.salt.pepper", "a"}, []string{"column.mask.hash.SHA256.with.salt.[hidden]: The 'column.mask.hash.SHA256.with.salt.[hidden]' value is invalid: there is no algorithm 'SHA256' (did you mean SHA-256?)"}},
 		{"mask form", []string{"column.mask.hash.SHA-256.salt.pepper", "a"}, []string{"column.mask.hash.[hidden]: "}},
+		{"large regex", []string{"table.include.list", strings.Repeat("(ab|cde){1000}", 40)}, []string{"table.include.list: The 'table.include.list' value is invalid: '(ab|cde){1000}(ab|cde){1000}"}},
 		{"regex", []string{"table.include.list", "public.(?!x).*"}, []string{"table.include.list: The 'table.include.list' value is invalid: 'public.(?!x).*' is not a valid regular expression: "}},
 		{"key columns", []string{"message.key.columns", "public.a"}, []string{"message.key.columns: "}},
 		{"operations", []string{"skipped.operations", "t,x"}, []string{"skipped.operations: "}},
