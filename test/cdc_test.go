@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,7 +76,9 @@ func committedEnd(d *harness.Daemon, connector string) (pglogrepl.LSN, error) {
 	return pglogrepl.LSN(at.End), nil
 }
 
-// waitCaptured waits until everything that is committed now is captured.
+// waitCaptured waits until everything that is committed now is captured, and shows in all
+// topics: a real broker tells the partitions of a transaction one by one of its end, so that
+// an offset may be seen before the records that it stands for.
 func waitCaptured(t *testing.T, d *harness.Daemon, pg *harness.Postgres, connector string) {
 	t.Helper()
 	at, failed := pg.LSN(), failure{}
@@ -84,6 +87,14 @@ func waitCaptured(t *testing.T, d *harness.Daemon, pg *harness.Postgres, connect
 		if err == nil && end < at {
 			err = fmt.Errorf("it stands at %s", end)
 			failed.look(t, d, connector)
+		}
+		return err
+	})
+	id := d.Name("group") + "-" + connector + "-0"
+	d.Eventually("the end of the transaction shows everywhere", func() error {
+		state, err := transactionState(d.Kafka, id)
+		if err == nil && strings.HasPrefix(state, "Prepare") {
+			err = fmt.Errorf("the transaction of %s is in the state %s", id, state)
 		}
 		return err
 	})

@@ -5,6 +5,7 @@ package store
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"slices"
 )
 
@@ -54,6 +55,9 @@ func (r endRecord) encode(e *encoder) {
 	}
 }
 
+// errOrder refuses an end entry that names a partition twice: one lock cannot be taken twice.
+var errOrder = errors.New("the partitions of a transaction are not in order")
+
 func decodeEnd(body []byte) (endRecord, error) {
 	d := decoder{b: body}
 	r := endRecord{Producer: Producer{d.i64(), d.i16()}, Commit: d.bool(), Timestamp: d.i64()}
@@ -64,6 +68,9 @@ func decodeEnd(body []byte) (endRecord, error) {
 	r.Parts = make([]endPart, n)
 	for i := range r.Parts {
 		r.Parts[i] = endPart{d.u32(), d.i64(), d.i64()}
+		if i > 0 && r.Parts[i].Log <= r.Parts[i-1].Log {
+			return r, errOrder
+		}
 	}
 	r.ID = decodeProducer(&d)
 	r.Groups = make([]groupRecord, d.count(1))
@@ -174,23 +181,7 @@ func (s *Store) finishDurable() {
 
 // applyEnd gives effect to the end of a transaction. The caller holds mu.
 func (s *Store) applyEnd(r endRecord) {
-	for _, p := range r.Parts {
-		l := s.logs[p.Log]
-		if l == nil {
-			continue
-		}
-		delete(l.open, r.Producer.ID)
-		if x := l.sessions[r.Producer.ID]; x != nil {
-			x.raise(r.Producer.Epoch)
-		}
-		if !r.Commit && p.First >= 0 {
-			l.mu.Lock()
-			l.aborted = append(l.aborted, AbortedTxn{r.Producer.ID, p.First, p.Marker})
-			l.mu.Unlock()
-		}
-		l.settle()
-		l.notify()
-	}
+	s.show(r)
 	for _, g := range r.Groups {
 		s.applyGroup(g, 0)
 	}
@@ -202,5 +193,34 @@ func (s *Store) applyEnd(r endRecord) {
 	t.state = TxnCompleteAbort
 	if r.Commit {
 		t.state = TxnCompleteCommit
+	}
+}
+
+// show makes the end of a transaction visible in all its partitions at once: who has seen
+// it in one of them sees it in every other. Nobody else holds the locks of two partitions.
+// The caller holds mu.
+func (s *Store) show(r endRecord) {
+	ended := make([]*Log, 0, len(r.Parts))
+	for _, p := range r.Parts {
+		l := s.logs[p.Log]
+		if l == nil {
+			continue
+		}
+		delete(l.open, r.Producer.ID)
+		if x := l.sessions[r.Producer.ID]; x != nil {
+			x.raise(r.Producer.Epoch)
+		}
+		l.mu.Lock()
+		ended = append(ended, l)
+		if !r.Commit && p.First >= 0 {
+			l.aborted = append(l.aborted, AbortedTxn{r.Producer.ID, p.First, p.Marker})
+		}
+		l.settleLocked()
+	}
+	for _, l := range ended {
+		l.mu.Unlock()
+	}
+	for _, l := range ended {
+		l.notify()
 	}
 }

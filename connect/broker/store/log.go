@@ -132,6 +132,11 @@ func (l *Log) appended(b batch, pos int64, size int, kind spanKind) {
 func (l *Log) settle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.settleLocked()
+}
+
+// settleLocked is settle for a caller that holds the partition's lock too.
+func (l *Log) settleLocked() {
 	stable := l.end
 	for _, first := range l.open {
 		stable = min(stable, first)

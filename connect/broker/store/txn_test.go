@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -389,4 +390,40 @@ func TestConcurrentTransactionsShareSyncs(t *testing.T) {
 	if n := s.Stats().Syncs; n > 400 {
 		t.Errorf("%d syncs for 400 transactions", n)
 	}
+}
+
+// TestEndShowsInAllPartitionsAtOnce: who has seen the end of a transaction in one partition
+// sees it in the others, in whatever order they are looked at.
+func TestEndShowsInAllPartitionsAtOnce(t *testing.T) {
+	s := open(t, quiet(t.TempDir()))
+	logs := topicOf(t, s, "t", 24, nil)
+	p := transactional(t, s, "tx")
+	done := make(chan struct{})
+	look := func(first, second *Log) func() {
+		return func() {
+			for {
+				_, seen, _ := first.Offsets()
+				if _, other, _ := second.Offsets(); other < seen {
+					t.Errorf("partition %d is stable up to %d, and then partition %d only up to %d", first.part, seen, second.part, other)
+					return
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		}
+	}
+	var readers sync.WaitGroup
+	readers.Go(look(logs[0], logs[23]))
+	readers.Go(look(logs[23], logs[0]))
+	for i := range 100 {
+		for _, l := range logs {
+			p.send(l, kv("k", "v"))
+		}
+		p.end(i%3 != 0)
+	}
+	close(done)
+	readers.Wait()
 }
