@@ -20,13 +20,13 @@ import (
 
 // spoolWire is a stream with a spool and no connection, which messages are given to.
 type spoolWire struct {
-	t  *testing.T
+	t  testing.TB
 	st *stream
 	c  *chunk
 	at lsn
 }
 
-func newSpoolWire(t *testing.T, major int) *spoolWire {
+func newSpoolWire(t testing.TB, major int) *spoolWire {
 	t.Helper()
 	s := &settings{Slot: slotSettings{Streaming: streamingParallel, StreamingDir: t.TempDir()}}
 	st := &stream{s: s, log: testLog(), queue: newQueue(1 << 30), figures: &figures{}, conn: &pgconn.PgConn{}}
@@ -42,6 +42,13 @@ func newSpoolWire(t *testing.T, major int) *spoolWire {
 
 // try gives one message; its LSN is the number of the message.
 func (w *spoolWire) try(kind byte, fields ...any) error {
+	b := w.encode(kind, fields...)
+	w.at++
+	return w.st.data(context.Background(), w.c, w.at, b)
+}
+
+func (w *spoolWire) encode(kind byte, fields ...any) []byte {
+	w.t.Helper()
 	b := []byte{kind}
 	for _, f := range fields {
 		switch v := f.(type) {
@@ -56,8 +63,7 @@ func (w *spoolWire) try(kind byte, fields ...any) error {
 			}
 		}
 	}
-	w.at++
-	return w.st.data(context.Background(), w.c, w.at, b)
+	return b
 }
 
 // message is one of a block.
