@@ -76,6 +76,7 @@ const (
 	dataStatus      = "status"
 	dataPart        = "chunk_index"
 	dataParts       = "total_chunks"
+	dataTotal       = "total_rows"
 )
 
 // Values of the status of a table.

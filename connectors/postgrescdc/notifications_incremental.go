@@ -3,7 +3,6 @@
 package postgrescdc
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -75,7 +74,7 @@ func (e *emitter) started(was *incremental) {
 	}
 }
 
-// stopped owes that tables are not read any more, if there are such.
+// stopped owes that tables are not read any more; as in Debezium also if there are none.
 func (e *emitter) stopped(was *incremental) {
 	is := e.place.incremental
 	var gone []string
@@ -85,9 +84,7 @@ func (e *emitter) stopped(was *incremental) {
 			gone = append(gone, t.Name)
 		}
 	}
-	if len(gone) > 0 {
-		e.owe(&e.place, was.about(noticeAborted, [2]string{dataCollections, strings.Join(gone, ",")}))
-	}
+	e.owe(&e.place, was.about(noticeAborted, [2]string{dataCollections, strings.Join(gone, ",")}))
 }
 
 // pass makes the place one behind the chunk of a window, once, and owes what is to be sent
@@ -102,27 +99,26 @@ func (e *emitter) pass(w *chunkWindow) {
 		return
 	}
 	if !c.end {
-		e.place.incremental.Maximum = c.maximum // it was made just now
+		e.place.incremental.Maximum, e.place.incremental.Total = c.maximum, c.total // it was made just now
 	}
 	if w.left.Tables[0].Begun {
 		e.passBegun(w, before)
 		return
 	}
 	if len(c.keys) > 0 {
-		e.owe(&e.place, w.left.about(noticeInProgress, w.left.collections(), [2]string{dataCurrent, w.left.Tables[0].Name},
-			[2]string{dataMaximum, strings.Join(c.maximum, ",")}, [2]string{dataLast, strings.Join(c.told(c.last), ",")}))
+		e.owe(&e.place, w.left.about(noticeInProgress, w.progress(e.s.Snapshot.ChunkSize)...))
 	}
 	if !c.end {
 		return
 	}
-	rows, status := w.left.Rows+int64(len(c.keys)), statusSucceeded
+	rows, status := w.rows(), statusSucceeded
 	switch {
 	case c.plan == nil:
 		status = statusUnknown
 	case rows == 0:
 		status = statusEmpty
 	}
-	e.scanned(w.left, w.left.Tables[0].Name, rows, status)
+	e.scanned(w.left, w.left.Tables[0].Name, rows, status, c.totals(status)...)
 }
 
 // passBegun owes what is to be sent of a chunk of the initial snapshot.
@@ -132,17 +128,17 @@ func (e *emitter) passBegun(w *chunkWindow, before *snapshotProgress) {
 		e.owe(&e.place, initial(noticeInProgress, [2]string{dataCurrent, name}, tables))
 	}
 	if w.got.end {
-		rows := strconv.FormatInt(w.left.Rows+int64(len(w.got.keys)), 10)
+		rows := strconv.FormatInt(w.rows(), 10)
 		e.owe(&e.place, initial(noticeTableCompleted, [2]string{dataScanned, name}, tables, [2]string{dataRows, rows}, [2]string{dataStatus, statusSucceeded}))
 	}
 	e.completed(&e.place, before)
 }
 
 // scanned owes the end of a table, and of the whole if nothing is left; left is what was
-// left with it.
-func (e *emitter) scanned(left *incremental, table string, rows int64, status string) {
-	e.owe(&e.place, left.about(noticeTableCompleted, left.collections(), [2]string{dataScanned, table},
-		[2]string{dataRows, strconv.FormatInt(rows, 10)}, [2]string{dataStatus, status}))
+// left with it. more goes before the other data.
+func (e *emitter) scanned(left *incremental, table string, rows int64, status string, more ...[2]string) {
+	e.owe(&e.place, left.about(noticeTableCompleted, append(more, left.collections(), [2]string{dataScanned, table},
+		[2]string{dataRows, strconv.FormatInt(rows, 10)}, [2]string{dataStatus, status})...))
 	if !e.place.incremental.own() {
 		e.owe(&e.place, left.about(noticeCompleted))
 	}
@@ -166,52 +162,4 @@ func (e *emitter) found(left *incremental, tables []incrementalTable) {
 	if len(tables) == 0 {
 		e.scanned(left, left.Tables[left.unresolved()].Name, 0, statusUnknown)
 	}
-}
-
-// hiddenKey stands for the value of a key column that is masked or left out of values.
-const hiddenKey = "<hidden>"
-
-// told is a key as notifications show it.
-func (c *chunkRows) told(key []string) []string {
-	out := slices.Clone(key)
-	for i := range out {
-		if c.hidden[i] {
-			out[i] = hiddenKey
-		}
-	}
-	return out
-}
-
-// findMaximum looks up the largest key of a table, at its first chunk.
-func (r *chunkReader) findMaximum(ctx context.Context, c *chunkRows, t capturedTable, n *incremental) error {
-	if !r.s.Notices.on() {
-		return nil
-	}
-	keys := make([]string, len(c.plan.chunkKey))
-	c.hidden = make([]bool, len(keys))
-	for i, k := range c.plan.chunkKey {
-		col := &c.plan.columns[k]
-		keys[i], c.hidden[i] = quoteIdent(c.plan.described[k].Name), col.mask != nil || col.field < 0 && col.key < 0
-	}
-	if c.maximum = n.Maximum; c.maximum != nil {
-		return nil
-	}
-	conditions := c.published.conditions()
-	if f := n.Tables[0].Filter; f != "" {
-		conditions = append(conditions, "("+f+")")
-	}
-	sql := "SELECT " + strings.Join(keys, ", ") + " FROM " + t.source()
-	if len(conditions) > 0 {
-		sql += " WHERE " + strings.Join(conditions, " AND ")
-	}
-	rows, err := rowsOf(ctx, r.conn.PgConn(), sql+" ORDER BY "+strings.Join(keys, " DESC, ")+" DESC LIMIT 1")
-	if err != nil || len(rows) == 0 {
-		return wrap("look up the largest key of "+t.name.String(), err)
-	}
-	largest := make([]string, len(keys))
-	for i := range keys {
-		largest[i] = rows[0].text(i)
-	}
-	c.maximum = c.told(largest)
-	return nil
 }

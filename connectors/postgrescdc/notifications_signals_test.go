@@ -23,10 +23,10 @@ func TestNotificationsOfAnIncrementalSnapshot(t *testing.T) {
 		{"two tables in chunks", `{"data-collections": ["public[.][ab]"]}`, []string{
 			"Incremental STARTED 1" + ofAB,
 			"Incremental DATA_COLLECTIONS_RESOLVED 1" + ofAB,
-			"Incremental IN_PROGRESS 1 current_collection_in_progress=public.a" + ofAB + " last_processed_key=2 maximum_key=5",
-			"Incremental IN_PROGRESS 1 current_collection_in_progress=public.a" + ofAB + " last_processed_key=4 maximum_key=5",
-			"Incremental IN_PROGRESS 1 current_collection_in_progress=public.a" + ofAB + " last_processed_key=5 maximum_key=5",
-			"Incremental TABLE_SCAN_COMPLETED 1" + ofAB + " scanned_collection=public.a status=SUCCEEDED total_rows_scanned=5",
+			"Incremental IN_PROGRESS 1 chunk_index=1 current_collection_in_progress=public.a" + ofAB + " last_processed_key=2 maximum_key=5 total_chunks=3 total_rows=5",
+			"Incremental IN_PROGRESS 1 chunk_index=2 current_collection_in_progress=public.a" + ofAB + " last_processed_key=4 maximum_key=5 total_chunks=3 total_rows=5",
+			"Incremental IN_PROGRESS 1 chunk_index=3 current_collection_in_progress=public.a" + ofAB + " last_processed_key=5 maximum_key=5 total_chunks=3 total_rows=5",
+			"Incremental TABLE_SCAN_COMPLETED 1" + ofAB + " scanned_collection=public.a status=SUCCEEDED total_rows=5 total_rows_scanned=5",
 			"Incremental TABLE_SCAN_COMPLETED 1 data_collections=public.b scanned_collection=public.b status=EMPTY total_rows_scanned=0",
 			"Incremental COMPLETED 1",
 		}},
@@ -34,8 +34,8 @@ func TestNotificationsOfAnIncrementalSnapshot(t *testing.T) {
 			"Incremental STARTED 1 data_collections=public.b,public.a",
 			"Incremental DATA_COLLECTIONS_RESOLVED 1 data_collections=public.b,public.a",
 			"Incremental TABLE_SCAN_COMPLETED 1 data_collections=public.b,public.a scanned_collection=public.b status=EMPTY total_rows_scanned=0",
-			"Incremental IN_PROGRESS 1 current_collection_in_progress=public.a" + ofA + " last_processed_key=2 maximum_key=2",
-			"Incremental TABLE_SCAN_COMPLETED 1" + ofA + " scanned_collection=public.a status=SUCCEEDED total_rows_scanned=2",
+			"Incremental IN_PROGRESS 1 chunk_index=1 current_collection_in_progress=public.a" + ofA + " last_processed_key=2 maximum_key=2 total_chunks=1 total_rows=2",
+			"Incremental TABLE_SCAN_COMPLETED 1" + ofA + " scanned_collection=public.a status=SUCCEEDED total_rows=2 total_rows_scanned=2",
 			"Incremental COMPLETED 1",
 		}},
 		{"a table without a key", `{"data-collections": ["public.c"]}`, []string{
@@ -59,9 +59,9 @@ func TestNotificationsOfAnIncrementalSnapshot(t *testing.T) {
 		{"a composite key, in part hidden", `{"data-collections": ["public.d"]}`, []string{
 			"Incremental STARTED 1 data_collections=public.d",
 			"Incremental DATA_COLLECTIONS_RESOLVED 1 data_collections=public.d",
-			"Incremental IN_PROGRESS 1 current_collection_in_progress=public.d data_collections=public.d last_processed_key=1,<hidden> maximum_key=2,<hidden>",
-			"Incremental IN_PROGRESS 1 current_collection_in_progress=public.d data_collections=public.d last_processed_key=2,<hidden> maximum_key=2,<hidden>",
-			"Incremental TABLE_SCAN_COMPLETED 1 data_collections=public.d scanned_collection=public.d status=SUCCEEDED total_rows_scanned=3",
+			"Incremental IN_PROGRESS 1 chunk_index=1 current_collection_in_progress=public.d data_collections=public.d last_processed_key=1,<hidden> maximum_key=2,<hidden> total_chunks=2 total_rows=3",
+			"Incremental IN_PROGRESS 1 chunk_index=2 current_collection_in_progress=public.d data_collections=public.d last_processed_key=2,<hidden> maximum_key=2,<hidden> total_chunks=2 total_rows=3",
+			"Incremental TABLE_SCAN_COMPLETED 1 data_collections=public.d scanned_collection=public.d status=SUCCEEDED total_rows=3 total_rows_scanned=3",
 			"Incremental COMPLETED 1",
 		}},
 	} {
@@ -79,7 +79,8 @@ func TestNotificationsOfAnIncrementalSnapshot(t *testing.T) {
 	}
 }
 
-// TestNotificationsOfSignals pauses, goes on and stops; one that changes nothing is not told.
+// TestNotificationsOfSignals pauses, goes on and stops. One that changes nothing is not told,
+// unless it is a stop.
 func TestNotificationsOfSignals(t *testing.T) {
 	t.Parallel()
 	w := noticesWorld(t, abTables, nil)
@@ -94,7 +95,8 @@ func TestNotificationsOfSignals(t *testing.T) {
 	w.signal("7", signalResume, `{}`)
 	r.untilNoticed(noticeCompleted, 1)
 	w.exec("BEGIN; INSERT INTO signals VALUES ('8', 'execute-snapshot', '" + `{"data-collections": ["public.a"]}` + "'), ('9', 'stop-snapshot', '{}'); COMMIT")
-	r.untilNoticed(noticeAborted, 2)
+	r.untilNoticed(noticeAborted, 3)
+	w.signal("10", signalStop, `{}`)
 	r.ordersDone(w.position())
 	w.wantNoticed([]string{
 		"Initial SKIPPED",
@@ -102,9 +104,10 @@ func TestNotificationsOfSignals(t *testing.T) {
 		"Incremental DATA_COLLECTIONS_RESOLVED 1 data_collections=public.a,public.b,public.c",
 		"Incremental PAUSED 1 data_collections=public.a,public.b,public.c",
 		"Incremental ABORTED 1 data_collections=public.c",
+		"Incremental ABORTED 1 data_collections=",
 		"Incremental RESUMED 1" + ofAB,
-		"Incremental IN_PROGRESS 1 current_collection_in_progress=public.a" + ofAB + " last_processed_key=5 maximum_key=5",
-		"Incremental TABLE_SCAN_COMPLETED 1" + ofAB + " scanned_collection=public.a status=SUCCEEDED total_rows_scanned=5",
+		"Incremental IN_PROGRESS 1 chunk_index=1 current_collection_in_progress=public.a" + ofAB + " last_processed_key=5 maximum_key=5 total_chunks=1 total_rows=5",
+		"Incremental TABLE_SCAN_COMPLETED 1" + ofAB + " scanned_collection=public.a status=SUCCEEDED total_rows=5 total_rows_scanned=5",
 		"Incremental TABLE_SCAN_COMPLETED 1 data_collections=public.b scanned_collection=public.b status=EMPTY total_rows_scanned=0",
 		"Incremental COMPLETED 1",
 		"Incremental STARTED 8" + ofA,
@@ -170,10 +173,13 @@ func TestNotificationsOverCrashes(t *testing.T) {
 	}
 	untilDone(func() bool { return count("Initial COMPLETED") > 0 })
 	w.signal("1", signalExecute, `{"data-collections": ["public.a", "public.b"]}`)
+	untilDone(func() bool { return count("chunk_index=1 ") > 0 })
+	w.exec("DELETE FROM a WHERE id = 1") // how many there were at the beginning is kept
 	untilDone(func() bool { return count("Incremental COMPLETED") > 0 })
 	for _, part := range []string{
 		"Initial COMPLETED", "Initial TABLE_SCAN_COMPLETED" + " data_collections=public.a", "scanned_collection=public.c status=SUCCEEDED",
 		"Incremental STARTED", "last_processed_key=2", "last_processed_key=4", "last_processed_key=5", "Incremental COMPLETED",
+		"chunk_index=1 ", "chunk_index=2 ", "chunk_index=3 ", "last_processed_key=5 maximum_key=5 total_chunks=3 total_rows=5",
 		"Incremental TABLE_SCAN_COMPLETED 1" + ofAB, "status=EMPTY",
 	} {
 		if n := count(part); n != 1 {

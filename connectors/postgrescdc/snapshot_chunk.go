@@ -59,9 +59,10 @@ type chunkRows struct {
 	estimate int64
 	// resolved are the tables that the first pattern means; nil if there is none.
 	resolved []incrementalTable
-	// maximum is the largest key of the table, and hidden which columns of keys are not
-	// shown; both only for notifications.
+	// maximum is the largest key of the table, total how many rows it has, 0 if that is not
+	// known, and hidden which columns of keys are not shown; all only for notifications.
 	maximum []string
+	total   int64
 	hidden  []bool
 	err     error
 }
@@ -219,7 +220,7 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, n *incrementa
 	if err := r.describe(ctx, c, tables[at]); err != nil {
 		return err
 	}
-	if err := r.findMaximum(ctx, c, tables[at], n); err != nil {
+	if err := r.measure(ctx, c, tables[at], n); err != nil {
 		return err
 	}
 	var rows bytes.Buffer

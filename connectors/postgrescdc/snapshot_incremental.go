@@ -22,6 +22,9 @@ type incremental struct {
 	// Maximum is the largest key of the first table, as notifications show it; nil if it is
 	// not known.
 	Maximum []string `json:"maximum,omitempty"`
+	// Total is how many rows of the first table are to be read, as notifications show it; 0
+	// if it is not known.
+	Total int64 `json:"total,omitempty"`
 }
 
 // incrementalTable is one table to be read, or, until it was looked up, a pattern that
@@ -74,7 +77,7 @@ func (n *incremental) read(last []string, rows int, end bool) *incremental {
 }
 
 // fromBeginning forgets how far another first table is.
-func (n *incremental) fromBeginning() { n.After, n.Rows, n.Maximum = nil, 0, nil }
+func (n *incremental) fromBeginning() { n.After, n.Rows, n.Maximum, n.Total = nil, 0, nil, 0 }
 
 // resolved puts the tables that the first pattern means in its place, but those that wait
 // already.

@@ -64,7 +64,8 @@ func mask(text string) string {
 var uuidText = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // hideNotification hides when a notification was made, and its identifier if no signal has
-// given it. Java's sets and maps have an order by chance: data and lists of tables are sorted.
+// given it. Java's sets, and its maps but those of incremental snapshots, have an order by
+// chance: lists of tables and such data are sorted.
 func hideNotification(event *avro.JSON) {
 	if id := event.Get("id"); id != nil && uuidText.MatchString(id.Text) {
 		hide(event, "id")
@@ -74,7 +75,9 @@ func hideNotification(event *avro.JSON) {
 	if data == nil { // the key
 		return
 	}
-	slices.SortFunc(data.Members, func(a, b avro.Member) int { return strings.Compare(a.Name, b.Name) })
+	if kind := event.Get("aggregate_type"); kind == nil || kind.Text != "Incremental Snapshot" {
+		slices.SortFunc(data.Members, func(a, b avro.Member) int { return strings.Compare(a.Name, b.Name) })
+	}
 	for i := range data.Members {
 		if m := &data.Members[i]; m.Name == "data_collections" {
 			tables := strings.Split(m.Value.Text, ",")

@@ -39,6 +39,8 @@ type scenario struct {
 	config map[string]string
 	// differs is nil unless connectd differs on purpose.
 	differs *difference
+	// unordered is a topic whose records may come in another order, "" for none.
+	unordered string
 	// marker is the topic of the table zz_marker, if it is not the usual one; its row
 	// is the last change of every scenario.
 	marker string

@@ -7,6 +7,7 @@ package referee
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,7 +46,13 @@ func (s scenario) run(t *testing.T) {
 		side.stop(t, m.prefix)
 	}
 	want, translated := s.differs.translate(theirs.records(t, m.prefix))
-	for _, d := range differences(want, lines(ours.records(t, m.prefix))) {
+	got := lines(ours.records(t, m.prefix))
+	if s.unordered != "" {
+		topic := strings.ReplaceAll(s.unordered, "PREFIX", m.prefix)
+		slices.Sort(want[topic])
+		slices.Sort(got[topic])
+	}
+	for _, d := range differences(want, got) {
 		t.Error(d)
 	}
 	if s.differs != nil && !translated {
