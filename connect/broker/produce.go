@@ -5,6 +5,7 @@ package broker
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -32,6 +33,7 @@ type producedPart struct {
 	code        int16
 	base, start int64
 	text        *string
+	records     []store.RecordError
 }
 
 // maxKeptParts bounds the memory that a connection keeps between requests.
@@ -96,7 +98,12 @@ func (c *conn) appendAll(s *produceState, q *call) (acks int16, err error) {
 // appendBatch appends the batch of one partition.
 func (c *conn) appendBatch(s *produceState, topic string, partition int32, records []byte, acks, version int16) producedPart {
 	failed := func(err error) producedPart {
-		return producedPart{partition: partition, code: produceCode(err, version), base: -1, start: -1, text: message(err)}
+		part := producedPart{partition: partition, code: produceCode(err, version), base: -1, start: -1, text: message(err)}
+		var e *store.Error
+		if errors.As(err, &e) {
+			part.records = e.Records
+		}
+		return part
 	}
 	if acks < -1 || acks > 1 {
 		return failed(kerr.InvalidRequiredAcks)
@@ -198,7 +205,12 @@ func (p *producedPart) encode(e *encoder, version int16) {
 		e.int64(p.start)
 	}
 	if version >= 8 {
-		e.count(0)
+		e.count(len(p.records))
+		for _, r := range p.records {
+			e.int32(r.Index)
+			e.nullableString(cut(&r.Text))
+			e.tags()
+		}
 		e.nullableString(cut(p.text))
 	}
 	e.tags()

@@ -5,7 +5,9 @@ package broker_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -199,6 +201,71 @@ func TestListOffsets(t *testing.T) {
 			if got.ErrorCode != 0 || got.Offset != c.offset || got.Timestamp != c.at {
 				t.Errorf("got offset %d at %d (code %d), want %d at %d", got.Offset, got.Timestamp, got.ErrorCode, c.offset, c.at)
 			}
+		})
+	}
+}
+
+// TestCompactedTopicsRefuseRecordsWithoutKey has what Kafka 4.3 answers, word by word.
+func TestCompactedTopicsRefuseRecordsWithoutKey(t *testing.T) {
+	addr := brokertest.Start(t)
+	cl := newKgo(t, addr)
+	topic := brokertest.Topic(t, "compacted")
+	createTopic(t, cl, topic, 1, "cleanup.policy", "compact")
+	res := produceRaw(t, cl, topic, 0, nil, batch(batchSpec{values: []string{"a", "b", "c", "d"}, plain: true}))
+	wantErr(t, "produce", kerr.ErrorForCode(res.ErrorCode), kerr.InvalidRecord)
+	fault := "Compacted topic cannot accept message without key in topic partition " + topic + "-0"
+	if len(res.ErrorRecords) != 4 {
+		t.Fatalf("%d record errors: %+v", len(res.ErrorRecords), res.ErrorRecords)
+	}
+	var first []string
+	for i, r := range res.ErrorRecords {
+		if int(r.RelativeOffset) != i || r.ErrorMessage == nil || *r.ErrorMessage != fault {
+			t.Errorf("error %d is of record %d: %q, want %q", i, r.RelativeOffset, text(r.ErrorMessage), fault)
+		}
+		first = append(first, fmt.Sprintf("RecordError(batchIndex=%d, message='%s')", i, fault))
+	}
+	want := "One or more records have been rejected due to 4 record errors in total, and only showing the first three errors at most: [" +
+		strings.Join(first[:3], ", ") + "]"
+	if res.ErrorMessage == nil || *res.ErrorMessage != want {
+		t.Errorf("the message is %q, want %q", text(res.ErrorMessage), want)
+	}
+	if end := endOffset(t, cl, topic, 0, 0, -1); end.Offset != 0 {
+		t.Errorf("the refused batch left offset %d", end.Offset)
+	}
+}
+
+func text(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return *s
+}
+
+// TestRecordsAreVerified sends batches whose checksum is right and whose second record is
+// not, to a topic whose records all brokers look at.
+func TestRecordsAreVerified(t *testing.T) {
+	addr := brokertest.Start(t)
+	cl := newKgo(t, addr)
+	topic := brokertest.Topic(t, "verified")
+	createTopic(t, cl, topic, 1, "cleanup.policy", "compact")
+	first := "\x10\x00\x00\x00\x02k\x02v\x00"
+	for _, c := range []struct {
+		name, second string
+		want         error
+	}{
+		{"good", "\x10\x00\x00\x02\x02k\x02v\x00", nil},
+		{"value beyond the record", "\x10\x00\x00\x02\x02k\x20v\x00", kerr.InvalidRecord},
+		{"null header key", "\x16\x00\x00\x02\x02k\x02v\x02\x01\x02h", kerr.InvalidRecord},
+		{"negative number of headers", "\x10\x00\x00\x02\x02k\x02v\x01", kerr.InvalidRecord},
+		{"bytes behind headers", "\x12\x00\x00\x02\x02k\x02v\x00\x00", kerr.InvalidRecord},
+		{"bytes behind records", "\x10\x00\x00\x02\x02k\x02v\x00\x00", kerr.InvalidRecord},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := batch(batchSpec{values: []string{"", ""}, plain: true})[:61]
+			p = append(p, first+c.second...)
+			binary.BigEndian.PutUint32(p[8:], uint32(len(p)-12))
+			seal(p)
+			wantErr(t, "produce", kerr.ErrorForCode(produceRaw(t, cl, topic, 0, nil, p).ErrorCode), c.want)
 		})
 	}
 }

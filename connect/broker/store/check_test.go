@@ -12,11 +12,17 @@ import (
 // raw makes a batch of records that are given as bytes behind their length.
 func raw(codec int, records ...string) []byte {
 	var body []byte
-	for _, r := range records {
+	for i, r := range records {
+		r = numbered(byte(i), r)
 		body = append(binary.AppendVarint(body, int64(len(r))), r...)
 	}
-	spec := batchSpec{producer: Producer{-1, -1}, seq: -1, recs: make([]rec, len(records))}
-	b, err := deflate(codec, spec.bytes()[:batchHeaderSize], body)
+	return rawBatch(codec, len(records), body)
+}
+
+// rawBatch makes a batch of count records, which it compresses.
+func rawBatch(codec, count int, records []byte) []byte {
+	spec := batchSpec{producer: Producer{-1, -1}, seq: -1, recs: make([]rec, count)}
+	b, err := deflate(codec, spec.bytes()[:batchHeaderSize], records)
 	if err != nil {
 		panic(err)
 	}
@@ -26,9 +32,14 @@ func raw(codec int, records ...string) []byte {
 	return b
 }
 
-// A record is attributes, deltas of timestamp and offset, key "k" and null value, and
-// what the cases have behind them.
-const upToHeaders = "\x00\x00\x00\x02k\x01"
+// A record is attributes, deltas of timestamp and offset (for which # stands), key "k" and
+// null value, and what the cases have behind them.
+const upToHeaders = "\x00\x00#\x02k\x01"
+
+// numbered puts the delta of the offset i into a record.
+func numbered(i byte, record string) string {
+	return strings.Replace(record, "#", string(rune(2*i)), 1)
+}
 
 func TestRecordsAreChecked(t *testing.T) {
 	o := quiet(t.TempDir())
@@ -50,11 +61,18 @@ func TestRecordsAreChecked(t *testing.T) {
 		{"header key beyond the record", upToHeaders + "\x02\x20h\x00", "key of a header reaches"},
 		{"header value beyond the record", upToHeaders + "\x02\x02h\x20v", "value of a header reaches"},
 		{"header without value", upToHeaders + "\x02\x02h", "value of a header reaches"},
-		{"value beyond the record", "\x00\x00\x00\x02k\x20v\x00", "key or value"},
-		{"key beyond the record", "\x00\x00\x00\x20k\x00", "key or value"},
+		{"value beyond the record", "\x00\x00#\x02k\x20v\x00", "key or value"},
+		{"key beyond the record", "\x00\x00#\x20k\x00", "key or value"},
 		{"attributes alone", "\x00", "deltas"},
 		{"nothing", "", "length"},
 		{"a varint that does not end", "\x00\x80", "deltas"},
+		{"offset delta too large", "\x00\x00\x04\x02k\x01\x00", "offset delta is"},
+		{"offset delta below zero", "\x00\x00\x01\x02k\x01\x00", "offset delta is"},
+		{"offset delta of more than 32 bits", "\x00\x00\x80\x80\x80\x80\x80\x01\x02k\x01\x00", "deltas"},
+		{"key length in more bytes than Kafka reads", "\x00\x00#\x82\x80\x80\x80\x80\x00k\x01\x00", "key or value"},
+		{"key length in three bytes", "\x00\x00#\x82\x80\x00k\x01\x00", ""},
+		{"time of ten bytes", "\x00\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01#\x02k\x01\x00", ""},
+		{"time of eleven bytes", "\x00\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00#\x02k\x01\x00", "deltas"},
 	} {
 		for _, codec := range []int{codecNone, codecLZ4, codecZstd} {
 			t.Run(fmt.Sprint(tt.name, " in codec ", codec), func(t *testing.T) {
@@ -92,30 +110,5 @@ func TestFirstRecordIsCheckedAlways(t *testing.T) {
 	for _, batch := range [][]byte{raw(codecNone, good, bad), raw(codecGzip, bad)} {
 		_, err := l.Append(batch)
 		must(t, err)
-	}
-}
-
-// BenchmarkCheckRecords walks batches of 5000 records, and reads them for the checksum,
-// which there is anyhow; one op is a record.
-func BenchmarkCheckRecords(b *testing.B) {
-	for _, size := range []int{100, 700} {
-		rs := make([]rec, 5000)
-		for i := range rs {
-			rs[i] = kv("key", string(make([]byte, size)))
-		}
-		p := plain(rs...)
-		head := parseBatch(p)
-		for name, pass := range map[string]func() error{
-			"walk":     func() error { return checkRecords(head, p, true) },
-			"checksum": func() error { batchCRC(p); return nil },
-		} {
-			b.Run(fmt.Sprintf("%s/value=%d", name, size), func(b *testing.B) {
-				for done := 0; done < b.N; done += len(rs) {
-					if err := pass(); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
 	}
 }

@@ -218,15 +218,17 @@ func TestCleaningInSeveralPasses(t *testing.T) {
 	}
 }
 
+// TestUnreadableBatchesStay has what was written before the topic became compacted.
 func TestUnreadableBatchesStay(t *testing.T) {
 	s := open(t, quiet(t.TempDir()))
-	l := topicOf(t, s, "t", 1, compacted)[0]
+	l := topicOf(t, s, "t", 1, nil)[0]
 	bad := plain(kv("a", "old"), kv("b", "old"))
 	second := batchHeaderSize + 1 + int(bad[batchHeaderSize]>>1)
 	bad[second] = 0x7f // a record length beyond the batch
 	sealBatch(bad)
 	_, err := l.Append(bad)
 	must(t, err)
+	must(t, s.AlterConfigs(context.Background(), "t", compacted))
 	for i := range 2 {
 		_, err = l.Append(plain(kv("a", fmt.Sprint(i))))
 		must(t, err)

@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -30,9 +29,10 @@ const (
 const maxInflated = 256 << 20
 
 var (
-	errTooLarge  = errors.New("compressed batch unfolds to too many bytes")
-	errBadSnappy = errors.New("malformed snappy framing")
-	xerialMagic  = []byte("\x82SNAPPY\x00")
+	errTooLarge     = errors.New("compressed batch unfolds to too many bytes")
+	errBadSnappy    = errors.New("malformed snappy block or framing")
+	errUnknownCodec = errors.New("unknown compression")
+	xerialMagic     = []byte("\x82SNAPPY\x00")
 )
 
 // The codec's objects are costly to make, hold no goroutine when used for whole
@@ -73,7 +73,7 @@ func inflate(codec int, src []byte, limit int) ([]byte, error) {
 		}
 		return b, err
 	}
-	return nil, fmt.Errorf("unknown compression %d", codec)
+	return nil, errUnknownCodec
 }
 
 func readBounded(r io.Reader, limit int) ([]byte, error) {
@@ -109,7 +109,7 @@ func inflateSnappy(src []byte, limit int) ([]byte, error) {
 }
 
 func snappyBlock(out, src []byte, limit int) ([]byte, error) {
-	n, err := s2.DecodedLen(src)
+	n, err := snappyLength(src)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func deflate(codec int, dst, src []byte) ([]byte, error) {
 		}
 		return w.EncodeAll(src, dst), nil
 	}
-	return nil, fmt.Errorf("unknown compression %d", codec)
+	return nil, errUnknownCodec
 }
 
 func deflateStream(buf *bytes.Buffer, w io.WriteCloser, src []byte) ([]byte, error) {

@@ -44,6 +44,16 @@ const (
 type Error struct {
 	Code Code
 	Err  error
+	// Records are the records of a batch that the error is about, if it is about some
+	// only, in order, and no more than 1024 of them.
+	Records []RecordError
+}
+
+// RecordError says what is wrong with one record of a batch.
+type RecordError struct {
+	// Index is the record's place in its batch, from 0.
+	Index int32
+	Text  string
 }
 
 // Error returns the text of the wrapped error.

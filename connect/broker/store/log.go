@@ -51,7 +51,8 @@ func (l *Log) gone() error {
 	return errorf(CodeUnknownTopicOrPart, "topic %s was deleted", l.topic.name)
 }
 
-// Append verifies one record batch (magic 2) and appends it. It patches base
+// Append verifies one record batch (magic 2; see [Options.CheckRecords]) and appends it.
+// A topic that is compacted takes no record without key. It patches base
 // offset and leader epoch into batch, which it does not keep. The batch is
 // visible to readers at once (transactional ones to read-committed readers
 // after EndTxn), on stable storage after the next Sync. A repeated batch of an
@@ -68,7 +69,7 @@ func (l *Log) Append(batch []byte) (base int64, err error) {
 	if limit := l.topic.policy.Load().maxBatch; len(batch) > limit {
 		return -1, errorf(CodeMessageTooLarge, "record batch of %d bytes is larger than max.message.bytes %d of topic %s", len(batch), limit, l.topic.name)
 	}
-	if err := checkRecords(b, batch, l.s.o.CheckRecords); err != nil {
+	if err := l.checkRecords(b, batch); err != nil {
 		return -1, err
 	}
 	base, err = l.append(b, batch)

@@ -29,7 +29,8 @@ type Options struct {
 	// 1 MiB and 12 bytes, as Kafka. No topic may ask for more than 100 MiB.
 	MaxBatchBytes int32
 	// CheckRecords has all records of a batch that is appended verified, compressed ones
-	// too, as Kafka does; otherwise it is the first of an uncompressed batch.
+	// too, as Kafka does. Otherwise it is so for topics that are compacted, and the first
+	// of an uncompressed batch for others.
 	CheckRecords bool
 	// Retention and RetentionBytes are the defaults of retention.ms (7 days)
 	// and retention.bytes (1 GiB per partition); negative means no bound.

@@ -49,6 +49,8 @@ type Store struct {
 	// to be durable, in log order.
 	ending []*endOp
 
+	unfolder unfolder
+
 	cleanMu sync.Mutex // one round of cleaning at a time
 	cleaned atomic.Int64
 	dropped atomic.Int64
