@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/connectd/connectd/connect/backoff"
 	"github.com/connectd/connectd/connect/broker/group"
 	"github.com/connectd/connectd/connect/broker/store"
 )
@@ -177,7 +178,7 @@ func (b *Broker) accept(ctx context.Context) {
 		if err != nil {
 			// Out of descriptors, mostly: others may be freed soon.
 			b.o.Log.Warn("accept broker client", "err", err)
-			pause(ctx, 50*time.Millisecond)
+			backoff.Wait(ctx, 50*time.Millisecond)
 			continue
 		}
 		if !b.register(nc) {
@@ -191,15 +192,6 @@ func (b *Broker) accept(ctx context.Context) {
 				b.o.Log.Debug("broker connection closed", "client", nc.RemoteAddr().String(), "err", err)
 			}
 		})
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 

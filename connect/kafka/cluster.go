@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // Cluster is a connection to one Kafka cluster, shared by everything in the process
@@ -202,13 +204,5 @@ func (c *Cluster) dropProduceConn(b *produceLine) {
 // pause waits before attempt number n+1, and reports false when ctx ended first.
 // The pauses grow from 2 ms, since most causes pass within milliseconds, to 1 s.
 func pause(ctx context.Context, n int) bool {
-	d := min(2*time.Millisecond<<min(n, 10), time.Second)
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return backoff.Wait(ctx, min(2*time.Millisecond<<min(n, 10), time.Second))
 }

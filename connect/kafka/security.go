@@ -13,6 +13,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/tlschain"
 )
 
 // secure sets TLS and SASL by security.protocol.
@@ -92,23 +93,9 @@ func tlsConfig(c connect.Config) (*tls.Config, error) {
 		t.Certificates = []tls.Certificate{pair}
 	}
 	if c.String("ssl.endpoint.identification.algorithm") == "" {
-		t.InsecureSkipVerify = true
-		t.VerifyConnection = verifyChainOnly(t.RootCAs)
+		tlschain.TrustAnyName(t)
 	}
 	return t, nil
-}
-
-// verifyChainOnly checks the certificate but not the name of the server, as the Java
-// client does with an empty ssl.endpoint.identification.algorithm.
-func verifyChainOnly(roots *x509.CertPool) func(tls.ConnectionState) error {
-	return func(cs tls.ConnectionState) error {
-		opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-		for _, cert := range cs.PeerCertificates[1:] {
-			opts.Intermediates.AddCert(cert)
-		}
-		_, err := cs.PeerCertificates[0].Verify(opts)
-		return err
-	}
 }
 
 func inlineOrFile(c connect.Config, inline, file string) ([]byte, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // firstRetryDelay is the original's: it doubles with each attempt.
@@ -27,19 +28,7 @@ type retry struct {
 
 func newRetry(c connect.Config, now func() time.Time) retry {
 	timeout := c.Millis(keyRetryTimeout)
-	return retry{timeout: timeout, most: c.Millis(keyRetryDelayMax), now: now, sleep: sleep, random: rand.Int64N}
-}
-
-// sleep waits for d; it reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return retry{timeout: timeout, most: c.Millis(keyRetryDelayMax), now: now, sleep: backoff.Wait, random: rand.Int64N}
 }
 
 // delay returns the pause before attempt number n (from 1) of an operation that

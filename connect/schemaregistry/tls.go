@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/tlschain"
 )
 
 // tlsConfig reads the TLS settings. Stores are read in the PEM form only: others are
@@ -50,7 +51,7 @@ func tlsConfig(c connect.Config) (*tls.Config, connect.ConfigErrors) {
 		t.Certificates = []tls.Certificate{pair}
 	}
 	if c.String(sslPrefix+"endpoint.identification.algorithm") == "" {
-		t.InsecureSkipVerify, t.VerifyConnection = true, verifyChainOnly(t.RootCAs)
+		tlschain.TrustAnyName(t)
 	}
 	return t, errs
 }
@@ -80,17 +81,4 @@ func pem(c connect.Config, store, inline string, refuse func(key, value, rule, h
 		return nil
 	}
 	return data
-}
-
-// verifyChainOnly checks the certificate but not the name of the server, as Java does
-// with an empty endpoint identification algorithm.
-func verifyChainOnly(roots *x509.CertPool) func(tls.ConnectionState) error {
-	return func(cs tls.ConnectionState) error {
-		opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-		for _, cert := range cs.PeerCertificates[1:] {
-			opts.Intermediates.AddCert(cert)
-		}
-		_, err := cs.PeerCertificates[0].Verify(opts)
-		return err
-	}
 }

@@ -5,6 +5,8 @@ package file
 import (
 	"context"
 	"time"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // watcher wakes a task when its files may have changed. It is for one goroutine.
@@ -30,11 +32,6 @@ func (sleeper) reports() bool  { return false }
 func (sleeper) close() error   { return nil }
 
 func (sleeper) wait(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	backoff.Wait(ctx, pause)
 	return false
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/connectd/connectd/connect/backoff"
 	"github.com/connectd/connectd/connectors/postgrescdc/types"
 )
 
@@ -164,7 +165,7 @@ func loadTableBehind(ctx context.Context, conn *pgx.Conn, id, xid uint32) (*cata
 		if !open || waited >= visibleWithin {
 			return loadTable(ctx, conn, id)
 		}
-		if !sleep(ctx, visibleTick) {
+		if !backoff.Wait(ctx, visibleTick) {
 			return nil, ctx.Err()
 		}
 	}

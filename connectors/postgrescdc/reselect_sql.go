@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // question is one statement for the incomplete rows of a table.
@@ -41,7 +43,7 @@ func (q *reselector) ask(ctx context.Context, e *emitter, t *tablePlan) error {
 			_, err := result.Close()
 			return err
 		})
-		if err == nil || !passes(err) || ctx.Err() != nil || !sleep(ctx, q.pauses.next()) {
+		if err == nil || !passes(err) || ctx.Err() != nil || !backoff.Wait(ctx, q.pauses.next()) {
 			return err
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // filePlace is how far a file of signals is worked off: Size bytes, which have the digest
@@ -54,7 +56,7 @@ func (c *fileChannel) run(ctx context.Context, from filePlace) {
 			c.log.Warn("signals cannot be read from the file; it is tried again", "file", c.path, "error", err)
 		}
 		c.told = err != nil
-		if !sleep(ctx, c.every) {
+		if !backoff.Wait(ctx, c.every) {
 			return
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 	"github.com/connectd/connectd/connect/kafka"
 )
 
@@ -70,7 +71,7 @@ func (c *topicChannel) run(ctx context.Context, from topicPlace) {
 		}
 		pause := p.next()
 		c.log.Warn("signals cannot be read from the topic; it is tried again", "topic", c.s.Topic, "error", err, "pause", pause)
-		sleep(ctx, pause)
+		backoff.Wait(ctx, pause)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // slotState is a row of pg_replication_slots. Members that the server's version does
@@ -198,7 +200,7 @@ const blockersAfter = 5 * time.Second
 
 // tellBlockers logs the oldest transaction while ctx lives.
 func (s *settings) tellBlockers(ctx context.Context, log *slog.Logger) {
-	for sleep(ctx, blockersAfter) {
+	for backoff.Wait(ctx, blockersAfter) {
 		text, err := s.blockers(ctx)
 		if ctx.Err() != nil {
 			return

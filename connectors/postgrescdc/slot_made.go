@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // beingMade reports whether a slot is not there yet: the server still looks for the point
@@ -32,7 +34,7 @@ func (s *settings) findMadeSlot(ctx context.Context, conn *pgconn.PgConn, log *s
 			told = time.Now()
 			log.Warn("the replication slot is still being made by another connection; the task waits for it", "slot", s.Slot.Name, "holder", s.holder(slot))
 		}
-		if !sleep(ctx, madeTick) {
+		if !backoff.Wait(ctx, madeTick) {
 			return nil, ctx.Err()
 		}
 	}

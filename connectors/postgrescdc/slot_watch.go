@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 const (
@@ -66,7 +67,7 @@ func (w *slotWatch) run(ctx context.Context) {
 			}
 		}
 		w.blind = err != nil
-		if !sleep(ctx, w.every) {
+		if !backoff.Wait(ctx, w.every) {
 			return
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 	"github.com/connectd/connectd/connectors/postgrescdc/pattern"
 	"github.com/connectd/connectd/connectors/postgrescdc/types"
 )
@@ -181,7 +182,7 @@ func (r *chunkReader) outlive(ctx context.Context) error {
 		if err != nil || rows[0].number(0) > last {
 			return err
 		}
-		if !sleep(ctx, chunkTick) {
+		if !backoff.Wait(ctx, chunkTick) {
 			return ctx.Err()
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 const (
@@ -140,7 +142,7 @@ func (st *stream) run(ctx context.Context) {
 		} else {
 			st.log.Warn("the replication connection ended; it is opened again", "error", err, "pause", pause)
 		}
-		if !sleep(ctx, pause) {
+		if !backoff.Wait(ctx, pause) {
 			return
 		}
 	}

@@ -3,7 +3,6 @@
 package postgrescdc
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -58,15 +57,3 @@ func (p *pauses) reset() { p.now, p.tries = 0, 0 }
 // exhausted reports whether there have been as many tries as allowed; a negative
 // limit allows any number.
 func (p *pauses) exhausted(limit int) bool { return limit >= 0 && p.tries >= limit }
-
-// sleep waits and reports whether ctx is still good.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

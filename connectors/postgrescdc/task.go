@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // task is the only task of a connector. Poll, with what it calls, is for one goroutine;
@@ -252,7 +253,7 @@ func (t *task) read(ctx context.Context, repl *pgconn.PgConn, start *beginning) 
 			t.queue.fail(fmt.Errorf("read snapshot: %w", err))
 			return
 		}
-		if !sleep(ctx, t.s.Snapshot.StreamDelay) {
+		if !backoff.Wait(ctx, t.s.Snapshot.StreamDelay) {
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 	"github.com/connectd/connectd/connectors/postgrescdc/types"
 )
 
@@ -132,7 +133,7 @@ func (t *task) beginStream(ctx context.Context, repl *pgconn.PgConn, srv server)
 // the slot, and the stream begins at it. unfinished is the place of a snapshot that was
 // interrupted: then the stream begins there.
 func (t *task) beginSnapshot(ctx context.Context, repl *pgconn.PgConn, srv server, wanted []capturedTable, unfinished *place) (*beginning, error) {
-	if !sleep(ctx, t.s.Snapshot.Delay) {
+	if !backoff.Wait(ctx, t.s.Snapshot.Delay) {
 		return nil, ctx.Err()
 	}
 	slot, err := t.freshSlot(ctx, repl)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // Poll fills a batch with what has been read, and waits only if that is nothing.
@@ -135,7 +136,7 @@ func (t *task) again(ctx context.Context, data []byte, err error) bool {
 	}
 	pause := t.catalogPauses.next()
 	t.log.Warn("a table cannot be looked up; it is tried again", "error", err, "pause", pause)
-	sleep(ctx, pause)
+	backoff.Wait(ctx, pause)
 	return true
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/connectd/connectd/connect/backoff"
 )
 
 // pace slows background work down to a number of bytes per second; nil does not.
@@ -20,14 +22,10 @@ func (p *pace) spend(ctx context.Context, n int) error {
 	if p == nil || p.bytesPerSecond <= 0 || n == 0 {
 		return ctx.Err()
 	}
-	wait := time.NewTimer(time.Duration(float64(n) / float64(p.bytesPerSecond) * float64(time.Second)))
-	defer wait.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-wait.C:
+	if backoff.Wait(ctx, time.Duration(float64(n)/float64(p.bytesPerSecond)*float64(time.Second))) {
 		return nil
 	}
+	return ctx.Err()
 }
 
 // Clean runs one unthrottled round of retention, cleaning and reclaiming now,

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/connectd/connectd/connect/backoff"
 	"github.com/connectd/connectd/connect/kafka"
 )
 
@@ -152,7 +153,7 @@ func (k *KafkaStore) follow(ctx context.Context) {
 			continue
 		}
 		k.o.Log.Warn("the registry's log cannot be followed, and is tried again", "topic", k.o.Topic, "error", err)
-		wait(ctx, followPause)
+		backoff.Wait(ctx, followPause)
 	}
 }
 
@@ -279,7 +280,7 @@ func (k *KafkaStore) Write(ctx context.Context, decide func() ([]Record, error))
 // that has written.
 func (k *KafkaStore) recover(ctx context.Context) error {
 	for failures := 0; ; {
-		wait(ctx, mrand.N(fencedPause))
+		backoff.Wait(ctx, mrand.N(fencedPause))
 		err := k.takeOver(ctx)
 		if err == nil {
 			err = k.Sync(ctx)
@@ -374,13 +375,4 @@ func (k *KafkaStore) takeOver(ctx context.Context) error {
 	}
 	k.producer = p
 	return k.repair(ctx)
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
