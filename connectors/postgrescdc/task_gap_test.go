@@ -15,7 +15,7 @@ func (w *world) dropSlot() {
 	w.t.Helper()
 	name := "'" + w.props["slot.name"] + "'"
 	w.eventually("the slot is dropped", func() bool {
-		w.srv.MustQuery(w.t, w.db, "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = "+name+" AND active")
+		w.srv.MustQuery(w.t, w.db, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = "+name+" AND active")
 		return w.scalar("SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active AND slot_name = "+name) == "1"
 	})
 }
