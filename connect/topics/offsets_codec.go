@@ -9,6 +9,7 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/convert"
+	"github.com/connectd/connectd/connect/javamap"
 )
 
 // offsetKey is a parsed key of the offsets topic: ["connector",{partition}].
@@ -58,7 +59,10 @@ func meaning(partition connect.Value) string {
 
 // newOffsetKey writes the key of a partition that is not stored yet.
 func newOffsetKey(connector string, partition connect.Value) []byte {
-	ordered := connect.Map(javaOrder(partition.Map()))
+	// The original writes its keys in this order, and looks them up by their bytes.
+	members := slices.Clone(partition.Map())
+	javamap.Sort(members, javamap.DefaultBuckets, func(e connect.MapEntry) string { return e.Key.Str() })
+	ordered := connect.Map(members)
 	return convert.AppendJSON(nil, connect.Array([]connect.Value{connect.String(connector), ordered}))
 }
 

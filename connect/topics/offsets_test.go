@@ -38,15 +38,6 @@ func TestNewKeysHaveTheOrderOfJava(t *testing.T) {
 	}
 }
 
-// String.hashCode is written down in Java's documentation; these are its values.
-func TestJavaHash(t *testing.T) {
-	for text, code := range map[string]uint32{"": 0, "a": 97, "ab": 3105, "Aa": 2112, "BB": 2112, "topic": 110546223, "é": 233, "😀": 1772899} {
-		if got, want := javaHash(text), code^code>>16; got != want {
-			t.Errorf("the hash of %q is %d, want %d", text, got, want)
-		}
-	}
-}
-
 func TestMeaning(t *testing.T) {
 	same := [][2]string{{`{"a":1,"b":"x"}`, `{"b":"x","a":1}`}, {`{"a":1}`, ` { "a" : 1 } `}, {`{"a":null}`, `{"a":null}`}}
 	for _, c := range same {

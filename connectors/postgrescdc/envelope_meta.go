@@ -6,9 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
-	"unicode/utf16"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/javamap"
 )
 
 // messageCollection is the name under which logical messages of a transaction are
@@ -44,23 +44,9 @@ func (c *counts) next(name string) (total, ofTable int64) {
 // sorted returns the tables in the order in which Java iterates over a HashMap of their
 // names, which is the order of Debezium's records.
 func (c *counts) sorted() []tableCount {
-	buckets := uint32(16)
-	for uint32(len(c.tables)) > buckets/4*3 {
-		buckets *= 2
-	}
 	out := slices.Clone(c.tables)
-	slices.SortStableFunc(out, func(a, b tableCount) int {
-		return int(bucket(a.name, buckets)) - int(bucket(b.name, buckets))
-	})
+	javamap.Sort(out, javamap.DefaultBuckets, func(t tableCount) string { return t.name })
 	return out
-}
-
-func bucket(name string, buckets uint32) uint32 {
-	h := uint32(0)
-	for _, u := range utf16.Encode([]rune(name)) {
-		h = 31*h + uint32(u)
-	}
-	return (h ^ h>>16) & (buckets - 1)
 }
 
 // block is the transaction block of an event, null unless they are asked for.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/javamap"
 )
 
 // The keys of notifications.
@@ -213,15 +214,12 @@ func (e *emitter) noticeData(n *notice) [][2]string {
 		data = slices.DeleteFunc(data, func(d [2]string) bool { return d[0] == dataCollections })
 		data = append(data, [2]string{dataCollections, left.names()})
 	}
-	buckets := uint32(16)
+	buckets := javamap.DefaultBuckets
 	if len(data) > 0 {
 		buckets = 1
 	}
 	data = append(data, [2]string{dataConnector, e.s.Topics.Prefix})
-	for buckets*3 < uint32(len(data))*4 {
-		buckets *= 2
-	}
-	slices.SortStableFunc(data, func(a, b [2]string) int { return int(bucket(a[0], buckets)) - int(bucket(b[0], buckets)) })
+	javamap.Sort(data, buckets, func(d [2]string) string { return d[0] })
 	return data
 }
 

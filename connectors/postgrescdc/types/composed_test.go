@@ -5,7 +5,6 @@ package types
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -108,35 +107,6 @@ func TestHstore(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-// TestJavaOrder has the order in which a HashMap of Java 17 lists its keys.
-func TestJavaOrder(t *testing.T) {
-	var many []string
-	for i := range 40 {
-		many = append(many, "key-"+strconv.Itoa(i))
-	}
-	for _, c := range []struct {
-		keys []string
-		want string
-	}{
-		{[]string{"Aa", "BB", "z", "a", "😀", "key-17", "key-1"}, "Aa BB key-1 a 😀 key-17 z"},
-		{many, "key-18 key-17 key-39 key-19 key-14 key-36 key-13 key-35 key-16 key-38 key-15 key-37 key-1 key-10 key-32 key-0 key-31 key-12 key-34 key-11 " +
-			"key-33 key-5 key-4 key-3 key-30 key-2 key-9 key-8 key-7 key-6 key-29 key-28 key-25 key-24 key-27 key-26 key-21 key-20 key-23 key-22"},
-	} {
-		var entries []connect.MapEntry
-		for _, k := range c.keys {
-			entries = append(entries, connect.MapEntry{Key: connect.String(k)})
-		}
-		javaOrder(entries)
-		var got []string
-		for _, e := range entries {
-			got = append(got, e.Key.Str())
-		}
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("order is %q, want %q", strings.Join(got, " "), c.want)
-		}
 	}
 }
 

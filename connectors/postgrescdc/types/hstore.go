@@ -4,11 +4,9 @@ package types
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
-	"unicode/utf8"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/javamap"
 )
 
 // hstore is the form of hstore by hstore.handling.mode.
@@ -31,7 +29,8 @@ func (d hstore) text(a *connect.Arena, data []byte) (connect.Value, error) {
 	if err != nil {
 		return connect.Null(), err
 	}
-	javaOrder(entries)
+	// The order of the original, so that the same hstore has the same text.
+	javamap.Sort(entries, javamap.DefaultBuckets, func(e connect.MapEntry) string { return e.Key.Str() })
 	if d.asMap {
 		return connect.Map(entries), nil
 	}
@@ -80,36 +79,6 @@ func hstoreWord(a *connect.Arena, data []byte) (connect.Value, []byte, error) {
 		return connect.Null(), nil, err
 	}
 	return a.CopyString(raw), rest, nil
-}
-
-// javaOrder sorts entries as the original's HashMap does, so that the same hstore has the
-// same text and the same order of members: by the place in the table that a key's hash
-// gives, in the order of the input within a place.
-func javaOrder(entries []connect.MapEntry) {
-	size := 16
-	for len(entries) > size/4*3 {
-		size *= 2
-	}
-	place := func(e connect.MapEntry) uint32 {
-		h := javaHash(e.Key.Bytes())
-		return (h ^ h>>16) & uint32(size-1)
-	}
-	slices.SortStableFunc(entries, func(x, y connect.MapEntry) int { return cmp.Compare(place(x), place(y)) })
-}
-
-// javaHash is String.hashCode of UTF-8 text.
-func javaHash(text []byte) uint32 {
-	h := uint32(0)
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		if text = text[n:]; r > 0xffff {
-			r -= 0x10000
-			h = h*31 + uint32(0xd800+r>>10)
-			r = 0xdc00 + r&0x3ff
-		}
-		h = h*31 + uint32(r)
-	}
-	return h
 }
 
 func hstoreJSON(a *connect.Arena, entries []connect.MapEntry) connect.Value {
