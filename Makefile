@@ -52,7 +52,7 @@ bench: ## ratios against the bare client, the bare protocol and other Avro libra
 bench-cdc: ## change data capture: pg_recvlogical, connectd, and Debezium on a real Kafka, in one run (needs java and mvn)
 	DEBEZIUM_HEAP=2G ./test/peers/with-debezium.sh $(GO) run ./bench -cdc
 
-fuzz: ## every fuzz target for FUZZTIME (default 30s)
+fuzz: ## every fuzz target for FUZZTIME (default 30s), with FUZZPARALLEL workers (default 2)
 	./test/fuzz.sh $${FUZZTIME:-30s}
 
 clean: ## remove what was built
