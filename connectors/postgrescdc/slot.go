@@ -128,6 +128,8 @@ func (s *settings) slotFits(slot *slotState, start lsn) error {
 	switch {
 	case slot == nil:
 		return gap("check offset: the replication slot %q does not exist any more", name)
+	case slot.beingMade():
+		return &busyError{holder: s.holder(slot), err: errBeingMade}
 	case slot.lost():
 		return gap("check offset: the replication slot %q is lost (%s): %s", name, slot.state(), slot.reason())
 	case start < lsn(slot.Confirmed):

@@ -41,6 +41,9 @@ type stream struct {
 	// check is asked on each new connection, before the stream starts: is this still
 	// the server and the slot that the place belongs to?
 	check func(ctx context.Context, conn *pgconn.PgConn) error
+	// held, if set, is asked when the connection has the slot: has it moved beyond from
+	// since then?
+	held func(ctx context.Context, conn *pgconn.PgConn, from lsn) error
 
 	// acknowledged is the newest position that is in a committed offset.
 	acknowledged atomic.Uint64
@@ -150,6 +153,7 @@ func (st *stream) run(ctx context.Context) {
 
 // session is the life of one connection.
 func (st *stream) session(ctx context.Context) error {
+	st.due = time.Time{} // nothing is reported before the stream has begun
 	if err := st.dial(ctx); err != nil {
 		return err
 	}
@@ -203,6 +207,11 @@ func (st *stream) begin(ctx context.Context) error {
 	err := pglogrepl.StartReplication(ctx, st.conn, st.s.Slot.Name, st.next, o)
 	if err != nil {
 		return fmt.Errorf("start replication at %s: %w", st.next, st.gone(ctx, st.s.busy(ctx, st.conn, err)))
+	}
+	if st.held != nil {
+		if err := st.held(ctx, st.conn, st.next); err != nil {
+			return err
+		}
 	}
 	st.plainRan = st.plain
 	if waited := st.wait.over(st.figures); waited > 0 {

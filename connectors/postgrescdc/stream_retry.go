@@ -20,7 +20,7 @@ func passes(err error) bool {
 		return start.passes()
 	}
 	var behind *behindError
-	if errors.As(err, &behind) || errors.Is(err, errPromoted) {
+	if errors.As(err, &behind) || errors.Is(err, errPromoted) || errors.Is(err, errBeingMade) {
 		return true
 	}
 	var local *spoolError

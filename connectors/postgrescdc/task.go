@@ -209,7 +209,7 @@ func (t *task) launch(ctx context.Context, repl *pgconn.PgConn, start *beginning
 	if t.stream == nil { // others look at it: it stays the same
 		t.stream = &stream{s: t.s, log: t.log, queue: t.queue, figures: &t.figures}
 	}
-	t.stream.next, t.stream.check = start.place.end, t.checkSession(start.place)
+	t.stream.next, t.stream.check, t.stream.held = start.place.end, t.checkSession(start.place), t.checkHeld
 	t.stream.acknowledge(start.place.end)
 	t.snapshot = start.snapshot
 	// The reader lives until Stop, not until the end of Start.
