@@ -66,6 +66,9 @@ func trimLeadingZeros(digits []byte) []byte {
 	return digits
 }
 
+// bitsOfADigit is at least what a decimal digit needs.
+const bitsOfADigit = 4
+
 // big returns the digits of n as a number with this scale; digits beyond it are rounded
 // away from zero at one half, as the server rounds.
 func (n number) big(scale int) *big.Int {
@@ -75,7 +78,9 @@ func (n number) big(scale int) *big.Int {
 	for range scale - len(n.fraction) {
 		digits = append(digits, '0')
 	}
-	u := new(big.Int)
+	// Without room from the start SetString takes new memory for every few words: hundreds of
+	// times the number, if it is as long as the server allows.
+	u := new(big.Int).SetBits(make([]big.Word, 0, bitsOfADigit*len(digits)/bitsOfAWord+2))
 	if len(digits) > 0 {
 		u.SetString(string(digits), 10)
 	}

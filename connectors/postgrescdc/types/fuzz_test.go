@@ -165,7 +165,7 @@ func TestLargeValues(t *testing.T) {
 		fields[i] = Field{Name: "f" + strconv.Itoa(i), OID: oidText, TypMod: -1}
 	}
 	wide := Type{OID: 1, Namespace: "public", Name: "wide", Kind: 'c', Fields: fields}
-	cat := NewCatalog([]Type{wide, *testCatalog().Type(oidText), *testCatalog().Type(oidInt4), *testCatalog().Type(oidTestHstore),
+	cat := NewCatalog([]Type{wide, *testCatalog().Type(oidNumeric), *testCatalog().Type(oidText), *testCatalog().Type(oidInt4), *testCatalog().Type(oidTestHstore),
 		*testCatalog().Type(oidText + oidTestArrays), *testCatalog().Type(oidInt4 + oidTestArrays)})
 	quoted := `"` + strings.Repeat("x", 200) + `\\"`
 	list := strings.Repeat(quoted+",", parts-1) + quoted
@@ -177,6 +177,7 @@ func TestLargeValues(t *testing.T) {
 		{"composite", 1, "(" + list + ")"},
 		{"array", oidText + oidTestArrays, "{" + list + "}"},
 		{"nested array", oidInt4 + oidTestArrays, "{" + strings.Repeat("{{1,2},{3,4}},", parts) + "{{1,2},{3,4}}}"},
+		{"longest number", oidNumeric, strings.Repeat("9", 131072) + "." + strings.Repeat("8", 16383)},
 		{"open braces", oidInt4 + oidTestArrays, strings.Repeat("{", 100000)},
 		{"hstore", oidTestHstore, strings.Repeat(quoted+"=>"+quoted+", ", parts) + `"a"=>NULL`},
 	} {
