@@ -129,6 +129,7 @@ type snapshotSettings struct {
 	WholeTables              bool // one thread for each table
 	Delay, StreamDelay       time.Duration
 	ChunkSize                int
+	ChunkSizeSet             bool // not by default
 }
 
 type runtimeSettings struct {

@@ -20,7 +20,7 @@ func (p *parser) snapshot() snapshotSettings {
 		Lock: p.choice(lockingModes) == "shared", LockTimeout: c.Millis("snapshot.lock.timeout.ms"), Statements: p.statements(),
 		Order: p.choice(tableOrders), Threads: c.Int("snapshot.max.threads"), ThreadParts: c.Int("snapshot.max.threads.multiplier"),
 		WholeTables: c.Bool("legacy.snapshot.max.threads"), Delay: c.Millis("snapshot.delay.ms"), StreamDelay: c.Millis("streaming.delay.ms"),
-		ChunkSize: c.Int("incremental.snapshot.chunk.size"),
+		ChunkSize: c.Int("incremental.snapshot.chunk.size"), ChunkSizeSet: c.Has("incremental.snapshot.chunk.size"),
 	}
 }
 

@@ -77,6 +77,7 @@ type chunkReader struct {
 	conn    *pgx.Conn
 	// types are those of the database when they were last needed, nil before.
 	types *types.Catalog
+	width chunkWidth
 }
 
 // knowTypes reads the types, again if the table has some that users have created: those
@@ -225,11 +226,13 @@ func (r *chunkReader) copyChunk(ctx context.Context, c *chunkRows, n *incrementa
 		return err
 	}
 	var rows bytes.Buffer
-	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, tables[at], n, c.published.conditions())); err != nil {
+	size := r.width.next(r.s.Snapshot, n)
+	if _, err := conn.CopyTo(ctx, &rows, r.statement(c.plan, tables[at], n, size, c.published.conditions())); err != nil {
 		return fmt.Errorf("copy from table %s: %w", t.Name, r.s.explainHidden(ctx, c.plan.relation.name, err))
 	}
 	c.rows = rows.Bytes()
-	c.index(r.s.Snapshot.ChunkSize)
+	c.index(size)
+	r.width = chunkWidth{table: t.Name, rows: len(c.keys), bytes: len(c.rows)}
 	return run(ctx, conn, "COMMIT")
 }
 
@@ -296,7 +299,7 @@ func (r *chunkReader) describe(ctx context.Context, c *chunkRows, t capturedTabl
 }
 
 // statement selects the rows behind a key, in the order of the primary key.
-func (r *chunkReader) statement(plan *tablePlan, t capturedTable, n *incremental, conditions []string) string {
+func (r *chunkReader) statement(plan *tablePlan, t capturedTable, n *incremental, size int, conditions []string) string {
 	columns := make([]string, len(plan.columns))
 	for i := range plan.columns {
 		columns[i] = quoteIdent(plan.described[i].Name)
@@ -319,7 +322,7 @@ func (r *chunkReader) statement(plan *tablePlan, t capturedTable, n *incremental
 	if len(conditions) > 0 {
 		sql += " WHERE " + strings.Join(conditions, " AND ")
 	}
-	return sql + " ORDER BY " + strings.Join(keys, ", ") + " LIMIT " + strconv.Itoa(r.s.Snapshot.ChunkSize) + ") TO STDOUT"
+	return sql + " ORDER BY " + strings.Join(keys, ", ") + " LIMIT " + strconv.Itoa(size) + ") TO STDOUT"
 }
 
 // index finds the keys of the rows. Fewer rows than were asked for are the last.
