@@ -38,6 +38,7 @@ func misreadAdvice(slot string) string {
 var misreadings = []string{
 	"invalid attribute number", "pg_attribute catalog is missing", "cache lookup failed for", "could not find pg_class entry",
 	"could not open relation with OID", "could not map filenumber", "could not map filenode",
+	"invalid attalign value", // of version 18
 }
 
 // explained adds to an error of the stream what can be done where the server has read its
