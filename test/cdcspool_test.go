@@ -152,10 +152,11 @@ func TestCDCTransactionOutlastsTheTimeout(t *testing.T) {
 				return nil
 			})
 			w.d.Kill()
+			out := w.d.Output()
 			w.d.Start()
 			waitCaptured(t, w.d, pg, w.connector)
 			w.wantUpTo(rows)
-			out := w.d.Output()
+			out += w.d.Output()
 			if strings.Contains(out, "timed out") {
 				t.Errorf("a transaction timed out:\n%s", out)
 			}
