@@ -82,14 +82,17 @@ func committedEnd(d *harness.Daemon, connector string) (pglogrepl.LSN, error) {
 func waitCaptured(t *testing.T, d *harness.Daemon, pg *harness.Postgres, connector string) {
 	t.Helper()
 	at, failed := pg.LSN(), failure{}
-	d.Eventually(fmt.Sprintf("%s has captured everything before %s", connector, at), func() error {
-		end, err := committedEnd(d, connector)
-		if err == nil && end < at {
-			err = fmt.Errorf("it stands at %s", end)
-			failed.look(t, d, connector)
-		}
-		return err
-	})
+	for end := pglogrepl.LSN(0); end < at; {
+		from := end // what moves may take its time: the server decodes, and tells of tables
+		d.Eventually(fmt.Sprintf("%s has captured everything before %s", connector, at), func() error {
+			var err error
+			if end, err = committedEnd(d, connector); err == nil && end < at && end <= from {
+				err = fmt.Errorf("it stands at %s", end)
+				failed.look(t, d, connector)
+			}
+			return err
+		})
+	}
 	id := d.Name("group") + "-" + connector + "-0"
 	d.Eventually("the end of the transaction shows everywhere", func() error {
 		state, err := transactionState(d.Kafka, id)
