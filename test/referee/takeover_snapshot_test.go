@@ -5,6 +5,7 @@
 package referee
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -23,9 +24,12 @@ func TestTakeOverInSnapshot(t *testing.T) {
 	r := newRelay(t, map[string]string{"max.batch.size": "256", "max.queue.size": "512", "snapshot.fetch.size": "500"}, &w.side, &ours)
 	play(t, r.srv.URL(r.db), fmt.Sprintf("INSERT INTO ledger SELECT i, i FROM generate_series(%d, %d) i", old+1, rows))
 	w.resume(t, r.name)
-	harness.Eventually(t, "Debezium has begun to read", func() error {
+	harness.Eventually(t, "Debezium has begun to read, and has stored where it began", func() error {
 		if n := r.tape.read(t); n < 500 {
 			return fmt.Errorf("there are %d", n)
+		}
+		if len(w.stored(t, r.name)) == 0 {
+			return errors.New("there is no offset")
 		}
 		return nil
 	})

@@ -119,6 +119,16 @@ func (r *relay) stop(t *testing.T, s *side) {
 // offset is the stored offset as a side tells it.
 func (s side) offset(t *testing.T, name string) map[string]any {
 	t.Helper()
+	offsets := s.stored(t, name)
+	if len(offsets) != 1 {
+		t.Fatalf("%s: offsets: %v", s.name, offsets)
+	}
+	return offsets[0]
+}
+
+// stored are all offsets that a side has of a connector.
+func (s side) stored(t *testing.T, name string) []map[string]any {
+	t.Helper()
 	var answer struct {
 		Offsets []struct{ Offset map[string]any }
 	}
@@ -126,10 +136,11 @@ func (s side) offset(t *testing.T, name string) map[string]any {
 	if err := json.Unmarshal(text, &answer); err != nil || code != http.StatusOK {
 		t.Fatalf("%s: offsets: %d %s", s.name, code, text)
 	}
-	if len(answer.Offsets) != 1 {
-		t.Fatalf("%s: offsets: %s", s.name, text)
+	var out []map[string]any
+	for _, o := range answer.Offsets {
+		out = append(out, o.Offset)
 	}
-	return answer.Offsets[0].Offset
+	return out
 }
 
 // finish ends the load, and then the last side when it has written everything.
