@@ -136,7 +136,7 @@ func TestCDCTransactionOutlastsTheTimeout(t *testing.T) {
 	for _, boundary := range []string{"poll", "connector"} {
 		t.Run(boundary, func(t *testing.T) {
 			t.Parallel()
-			const rows = 120_000
+			const rows = 300_000 // more than is written in half of the time
 			pg := harness.OwnPostgres(t, pgtest.Options{})
 			w := captureItems(t, pg, harness.Config{
 				"transaction.boundary": boundary, "producer.override.transaction.timeout.ms": "2000", "max.queue.size.in.bytes": "65536",
