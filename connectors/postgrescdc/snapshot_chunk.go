@@ -31,9 +31,10 @@ import (
 // had delivered before the window must be visible: that is checked, since the server sends
 // a transaction a moment before others can see it.
 type chunkWindow struct {
-	left    *incremental
-	result  chan *chunkRows
-	touched map[string]struct{}
+	left   *incremental
+	result chan *chunkRows
+	// touched has the keys, and whether the newest row of one came without all of its values.
+	touched map[string]bool
 	// stale says that the table has changed, or was emptied: the chunk is read again.
 	stale bool
 
@@ -370,11 +371,28 @@ func (w *chunkWindow) seen(t *tablePlan, ev *rowEvent) {
 	}
 	if ev.before != nil {
 		w.stale = w.stale || !ev.full && !t.chunkKeyIsIdentity()
-		w.touched[string(keyBytes(nil, key, ev.before))] = struct{}{}
+		w.touched[string(keyBytes(nil, key, ev.before))] = false
 	}
 	if ev.after != nil {
-		w.touched[string(keyBytes(nil, key, ev.after))] = struct{}{}
+		w.touched[string(keyBytes(nil, key, ev.after))] = t.lacks(ev)
 	}
+}
+
+// lacks reports whether a change has values of the row that the server did not send.
+func (t *tablePlan) lacks(ev *rowEvent) bool {
+	old := fullBefore(ev)
+	for i := range min(len(ev.after), len(t.columns)) {
+		if t.columns[i].field >= 0 && ev.after[i].Kind == columnUnchanged && at(old, i).Kind == columnUnchanged {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks reports whether a row would be left out for one that came without all of its
+// values: then no record would have them.
+func (w *chunkWindow) lacks() bool {
+	return slices.ContainsFunc(w.got.keys, func(key string) bool { return w.touched[key] })
 }
 
 // chunkKeyIsIdentity reports whether old tuples have the primary key.

@@ -41,6 +41,7 @@ type task struct {
 	chunkAsked chan *chunkWindow
 	chunkReady chan struct{}
 	chunkPause time.Time
+	repeated   repeatedChunk
 	blocking   blockingLine
 	desk       signalDesk
 	// worker are the client properties of the worker's own cluster.

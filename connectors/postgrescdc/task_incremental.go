@@ -87,7 +87,33 @@ func (t *task) advance(b *connect.Batch, it *item) bool {
 		}
 		return false
 	}
+	if w.next == 0 && w.lacks() && t.repeats(w) {
+		e.window = nil
+		return false
+	}
 	return t.write(w, b)
+}
+
+// mostRepeats is how often a chunk is read again at most because rows of it change all the
+// time without their large values.
+const mostRepeats = 100
+
+// repeats reports whether a chunk is read again for the values that the stream did not send.
+func (t *task) repeats(w *chunkWindow) bool {
+	if t.repeated.left != w.left {
+		t.repeated = repeatedChunk{left: w.left}
+	}
+	if t.repeated.times++; t.repeated.times <= mostRepeats {
+		return true
+	}
+	t.log.Warn("rows of an incremental snapshot change all the time without their large values; the placeholder stays in their place", "table", w.left.Tables[0].Name, "tries", mostRepeats)
+	return false
+}
+
+// repeatedChunk is the chunk that begins what is left, and how often it was read again.
+type repeatedChunk struct {
+	left  *incremental
+	times int
 }
 
 // begins reports whether an item is the beginning of a transaction that the horizon does
@@ -109,7 +135,7 @@ func (t *task) openWindow() {
 	if n := e.place.incremental; !n.active() || t.now().Before(t.chunkPause) || !t.promised(n) {
 		return
 	}
-	w := &chunkWindow{left: e.place.incremental, result: make(chan *chunkRows, 1), touched: map[string]struct{}{}}
+	w := &chunkWindow{left: e.place.incremental, result: make(chan *chunkRows, 1), touched: map[string]bool{}}
 	e.window = w
 	t.chunkAsked <- w // there is room: one window is open at a time
 }
