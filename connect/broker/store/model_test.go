@@ -110,6 +110,7 @@ func sent(base int64, rs []rec) []seen {
 func (m *model) produce() {
 	l, name := m.log()
 	rs := m.records()
+	_, _, end := l.Offsets()
 	var base int64
 	crashed := m.try(func() {
 		var err error
@@ -126,11 +127,9 @@ func (m *model) produce() {
 	m.reopen()
 	l, _ = m.s.Log(l.Topic(), l.Partition())
 	got, _ := consume(m.t, l, ReadUncommitted, 1<<20)
-	for i, g := range got {
-		if rest := got[i:]; len(rest) >= len(rs) && slices.Equal(rest[:len(rs)], sent(g.offset, rs)) {
-			m.committed[name] = append(m.committed[name], sent(g.offset, rs)...)
-			return
-		}
+	i := slices.IndexFunc(got, func(g seen) bool { return g.offset == end })
+	if batch := sent(end, rs); i >= 0 && len(got[i:]) >= len(rs) && slices.Equal(got[i:i+len(rs)], batch) {
+		m.committed[name] = append(m.committed[name], batch...)
 	}
 }
 
