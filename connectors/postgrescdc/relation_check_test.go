@@ -87,7 +87,7 @@ func TestTableAlteredWhileTheSlotIsMade(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(log.text(), "tables were altered while the replication slot was created; another is made in its place") || !strings.Contains(log.text(), "altered=t") {
+			if !strings.Contains(log.text(), "tables were altered while the replication slot was created; another is made in its place") || !strings.Contains(log.text(), "altered=public.t") {
 				t.Errorf("the log does not tell that the slot was made again:\n%s", log.text())
 			}
 			for last := ""; !strings.Contains(last, `"id":2`); {

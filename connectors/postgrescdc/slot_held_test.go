@@ -11,14 +11,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// storedWorld is one with a committed offset, and nobody who reads the slot.
-func storedWorld(t *testing.T) (*world, place) {
+// leftWorld is one with a committed offset, and nobody who reads the slot.
+func leftWorld(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t, oneTable, nil)
 	r := w.start()
 	snapshotted(r)
 	w.exec("INSERT INTO a VALUES (2, 'two')")
 	r.until(2)
 	r.stop()
+	return w
+}
+
+// storedWorld is a leftWorld with the place that is stored.
+func storedWorld(t *testing.T) (*world, place) {
+	t.Helper()
+	w := leftWorld(t)
 	at, err := parseOffset(w.stored)
 	if err != nil {
 		t.Fatal(err)

@@ -54,12 +54,7 @@ func TestPlaceThatIsGone(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, oneTable, nil)
-			r := w.start()
-			snapshotted(r)
-			w.exec("INSERT INTO a VALUES (2, 'two')")
-			r.until(2)
-			r.stop()
+			w := leftWorld(t)
 			c.spoil(w)
 			r, err := w.tryStart()
 			r.stop()
