@@ -94,6 +94,9 @@ func (e *emitter) use(b *connect.Batch) {
 // are on the timeline.
 func (e *emitter) restart(timeline int64) {
 	e.tx = transaction{stretch: -1}
+	if e.place.timeline != timeline { // the new server may lack transactions of the old
+		e.relations.settled = settled{}
+	}
 	e.place.timeline = timeline
 }
 

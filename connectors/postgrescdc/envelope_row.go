@@ -55,6 +55,11 @@ var errInterrupted = errors.New("interrupted")
 func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) error {
 	t := e.relations.plans[ev.relation]
 	if t != nil && t.captured {
+		if t.early && e.tx.commit >= e.relations.settled.at {
+			if err := e.relations.confirm(ctx, t, e.tx.commit, e.log); err != nil {
+				return err
+			}
+		}
 		var err error
 		if t, err = e.current(ctx, t, ev.after); err != nil {
 			return err

@@ -50,6 +50,9 @@ type tablePlan struct {
 	described []types.Column
 
 	captured bool
+	// early says that the description is of a transaction from before the task began, and
+	// that none since has confirmed it.
+	early bool
 	// signals says that the table is the one of signals: its rows are also obeyed.
 	signals bool
 	name    string

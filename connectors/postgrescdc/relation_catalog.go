@@ -4,6 +4,7 @@ package postgrescdc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -96,6 +97,8 @@ type relations struct {
 	// open returns the connection for questions to the catalog.
 	open  func(ctx context.Context) (*pgx.Conn, error)
 	plans map[uint32]*tablePlan
+	// settled is when the task began; none since the server was replaced by another.
+	settled settled
 }
 
 // see takes note of a relation. The catalog is asked each time, as the server tells a
@@ -104,8 +107,8 @@ type relations struct {
 //
 // The server sends a transaction a moment before others can see it. If the catalog lacks a
 // column, and xid, the transaction at hand, is not over to others, it is asked once more
-// when that is.
-func (rs *relations) see(ctx context.Context, r relation, xid uint32) error {
+// when that is. commit is where that transaction is committed, 0 if the relation is older.
+func (rs *relations) see(ctx context.Context, r relation, xid uint32, commit lsn) error {
 	if !rs.planner.s.filter.table(r.name.schema, r.name.table) {
 		rs.plans[r.id] = &tablePlan{relation: r}
 		return nil
@@ -116,7 +119,7 @@ func (rs *relations) see(ctx context.Context, r relation, xid uint32) error {
 	if err != nil {
 		return err
 	}
-	if err := rs.believe(ctx, conn, &r); err != nil {
+	if err := rs.believe(ctx, conn, &r, commit); err != nil {
 		return err
 	}
 	known, err := loadTable(ctx, conn, r.id)
@@ -133,9 +136,35 @@ func (rs *relations) see(ctx context.Context, r relation, xid uint32) error {
 	if err != nil {
 		return fmt.Errorf("%w; the stream describes the table as %s", err, r.text())
 	}
-	if old := rs.plans[r.id]; old == nil || !old.same(next) {
+	old := rs.plans[r.id]
+	if old == nil || !old.same(next) {
 		rs.plans[r.id] = next
 	}
+	rs.plans[r.id].early = commit < rs.settled.at && (commit != 0 || old != nil && old.early)
+	return nil
+}
+
+// confirm asks once more whether a description can be true, now that a transaction has it
+// that is younger than the task: of those before, nobody knows what the catalog was. If the
+// server does not answer, the next row asks.
+func (rs *relations) confirm(ctx context.Context, t *tablePlan, commit lsn, log *slog.Logger) error {
+	graced, done := graced(ctx)
+	defer done()
+	conn, err := rs.open(graced)
+	if err == nil {
+		err = rs.believe(graced, conn, &t.relation, commit)
+	}
+	var wrong *misdescribed
+	switch {
+	case err == nil:
+		t.early = false
+		return nil
+	case errors.As(err, &wrong):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	log.Warn("the description of a table cannot be compared with the catalog", "table", t.relation.name.String(), "error", err)
 	return nil
 }
 
@@ -225,6 +254,7 @@ func (t *tablePlan) same(o *tablePlan) bool {
 func (rs *relations) loosen(t *tablePlan, column int) (*tablePlan, error) {
 	next, err := rs.planner.loosen(t, column)
 	if err == nil {
+		next.early = t.early
 		rs.plans[t.relation.id] = next
 	}
 	return next, err
@@ -234,7 +264,7 @@ func (rs *relations) loosen(t *tablePlan, column int) (*tablePlan, error) {
 // the server does not answer, the plan stays: the value is good as it is. At the end of
 // ctx the error is errInterrupted.
 func (rs *relations) refresh(ctx context.Context, t *tablePlan, log *slog.Logger) (*tablePlan, error) {
-	err := rs.see(ctx, t.relation, 0)
+	err := rs.see(ctx, t.relation, 0, 0)
 	switch {
 	case err == nil:
 		return rs.plans[t.relation.id], nil

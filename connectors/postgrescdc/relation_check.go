@@ -66,23 +66,54 @@ func (r *relation) impossible() string {
 	return ""
 }
 
-// certainSQL selects the columns of the table $1 that every description in the stream of
-// slot $2 must have as they are now: the slot's transactions see all that was done by
-// those before its catalog_xmin, so that a column which none has touched since is known to
-// them. Left out are tables whose publication $3 is younger, or names columns.
+// settled is a moment in the life of a server: every transaction below the number oldest,
+// if it was committed, was so in its log before the place at. The zero value is none.
+type settled struct {
+	oldest string
+	at     lsn
+}
+
+// settledSQL has no place on a standby. The snapshot is older than the place.
+const settledSQL = `SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) & 4294967295,
+ CASE WHEN pg_catalog.pg_is_in_recovery() THEN '0/0' ELSE pg_catalog.pg_current_wal_insert_lsn() END`
+
+// settledNow is none on a standby.
+func settledNow(ctx context.Context, conn *pgconn.PgConn) (now settled, err error) {
+	rows, err := rowsOf(ctx, conn, settledSQL)
+	if err != nil {
+		return settled{}, fmt.Errorf("read the oldest transaction: %w", err)
+	}
+	now.oldest = rows[0].text(0)
+	return now, wrap("read the end of the log", now.at.Scan(rows[0].text(1)))
+}
+
+// before is the number below which every transaction is seen by one that is committed at a
+// place and writes to a table; nil if that is not known. What adds a column, or changes its
+// name or type, and what writes rows, exclude each other until they are over.
+func (s settled) before(commit lsn) *string {
+	if s.at == 0 || commit < s.at {
+		return nil
+	}
+	return &s.oldest
+}
+
+// certainSQL selects the columns of the table $1 that a description in the stream of slot
+// $2 must have as they are now: the slot's transactions see all that was done by those
+// before its catalog_xmin, and before $4, so that a column which none has touched since is
+// known to them. Left out are tables whose publication $3 is younger, or names columns.
 const certainSQL = `SELECT a.attname::text, a.atttypid::bigint, a.atttypmod
  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $2
  JOIN pg_catalog.pg_publication p ON p.pubname = $3
  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
- AND pg_catalog.age(a.xmin) > pg_catalog.age(s.catalog_xmin)
+ AND (pg_catalog.age(a.xmin) > pg_catalog.age(s.catalog_xmin) OR pg_catalog.age(a.xmin) > pg_catalog.age($4::text::xid))
  AND CASE WHEN p.puballtables THEN pg_catalog.age(p.xmin) > pg_catalog.age(s.catalog_xmin)
  ELSE EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = $1
  AND pg_catalog.age(r.xmin) > pg_catalog.age(s.catalog_xmin) AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NULL) END
  ORDER BY a.attnum`
 
 // certain reads the columns that a description of a table must have.
-func certain(ctx context.Context, conn *pgx.Conn, s *settings, id uint32) ([]relationColumn, error) {
-	rows, err := conn.Query(ctx, certainSQL, id, s.Slot.Name, s.Publication.Name)
+func certain(ctx context.Context, conn *pgx.Conn, s *settings, id uint32, before *string) ([]relationColumn, error) {
+	rows, err := conn.Query(ctx, certainSQL, id, s.Slot.Name, s.Publication.Name, before)
 	if err != nil {
 		return nil, err
 	}
@@ -95,13 +126,14 @@ func certain(ctx context.Context, conn *pgx.Conn, s *settings, id uint32) ([]rel
 	})
 }
 
-// believe returns an error if a description cannot be true.
-func (rs *relations) believe(ctx context.Context, conn *pgx.Conn, r *relation) error {
+// believe returns an error if the description in a transaction, committed at a place, cannot
+// be true.
+func (rs *relations) believe(ctx context.Context, conn *pgx.Conn, r *relation, commit lsn) error {
 	s := rs.planner.s
 	if rule := r.impossible(); rule != "" {
 		return &misdescribed{r, s.Slot.Name, rule}
 	}
-	must, err := certain(ctx, conn, s, r.id)
+	must, err := certain(ctx, conn, s, r.id, rs.settled.before(commit))
 	if err != nil {
 		return err
 	}

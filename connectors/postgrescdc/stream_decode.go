@@ -37,7 +37,7 @@ func (d *decoder) message(ctx context.Context, at lsn, data []byte) error {
 	case pgoutput.KindOrigin:
 		e.tx.origin, e.tx.originLSN = connect.String(d.m.Origin.Name), connect.Int64(int64(d.m.Origin.CommitLSN))
 	case pgoutput.KindRelation:
-		return e.relations.see(ctx, relationOf(d.m.Relation), uint32(e.tx.txID))
+		return e.relations.see(ctx, relationOf(d.m.Relation), uint32(e.tx.txID), e.tx.commit)
 	case pgoutput.KindType: // what it says is in the catalog too
 	case pgoutput.KindInsert, pgoutput.KindUpdate, pgoutput.KindDelete:
 		if !e.tx.skip {

@@ -41,6 +41,13 @@ func (t *task) begin(ctx context.Context, repl *pgconn.PgConn, tables []captured
 	if err != nil {
 		return nil, err
 	}
+	conn, err := t.openCatalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t.emitter.relations.settled, err = settledNow(ctx, conn.PgConn()); err != nil {
+		return nil, err
+	}
 	if err := t.s.keepOnFailover(ctx, repl, t.log); err != nil {
 		return nil, err
 	}
