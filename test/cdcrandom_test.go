@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,12 +186,17 @@ func (w *cdcWorld) killAt(point string) {
 	w.d.Start()
 }
 
+// judging is held by who judges: the changes of a long run take gigabytes.
+var judging sync.Mutex
+
 // check waits until everything is captured, and judges it.
 func (w *cdcWorld) check() {
 	w.t.Helper()
 	w.work.finish(w.t)
 	w.pg.Do("INSERT INTO hidden VALUES (0)") // flushes what was committed asynchronously
 	waitCaptured(w.t, w.d, w.pg, w.connector)
+	judging.Lock()
+	defer judging.Unlock()
 	expected := w.oracle.events(w.t)
 	var found []*captured
 	start := pglogrepl.LSN(0)

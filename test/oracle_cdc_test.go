@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unique"
 
 	"github.com/jackc/pglogrepl"
 
@@ -22,6 +23,11 @@ const unavailable = `"__debezium_unavailable_value"`
 
 // tuple is a row by its columns. Texts are quoted, numbers are not, null is null.
 type tuple map[string]string
+
+// set keeps one copy of each text, however many rows have it: long runs have a million.
+func (r tuple) set(name, value string) {
+	r[unique.Make(name).Value()] = unique.Make(value).Value()
+}
 
 func (r tuple) String() string {
 	if r == nil {
@@ -234,7 +240,8 @@ func decodeColumns(s string) (r tuple, newTuple string, err error) {
 		if !ok || !ok2 {
 			return nil, "", fmt.Errorf("no column at %q", s)
 		}
-		r[name], s = decodeValue(value)
+		value, s = decodeValue(value)
+		r.set(name, value)
 	}
 	return r, "", nil
 }

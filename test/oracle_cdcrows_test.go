@@ -250,11 +250,11 @@ func decodeRow(t testing.TB, text string, null bool) tuple {
 	for name, v := range m {
 		switch v := v.(type) {
 		case nil:
-			r[name] = "null"
+			r.set(name, "null")
 		case string:
-			r[name] = strconv.Quote(v)
+			r.set(name, strconv.Quote(v))
 		default:
-			r[name] = fmt.Sprint(v)
+			r.set(name, fmt.Sprint(v))
 		}
 	}
 	return r
@@ -329,15 +329,11 @@ func sortByKey(events []rowEvent) []rowEvent {
 
 func (c *captured) compare(t testing.TB, want, got []rowEvent) {
 	t.Helper()
-	texts := func(events []rowEvent) (out []string) {
-		for i := range events {
-			out = append(out, events[i].String())
+	for i := range max(len(want), len(got)) {
+		if w, g := at(want, i), at(got, i); w != g {
+			t.Errorf("%s: %d changes, want %d; number %d is %s, want %s", c.table, len(got), len(want), i, g, w)
+			break
 		}
-		return out
-	}
-	w, g := texts(want), texts(got)
-	if i := firstDifference(w, g); i >= 0 {
-		t.Errorf("%s: %d changes, want %d; number %d is %s, want %s", c.table, len(g), len(w), i, at(g, i), at(w, i))
 	}
 	for i := range min(len(want), len(got)) {
 		w, g := &want[i], &got[i]
@@ -353,21 +349,12 @@ func (c *captured) compare(t testing.TB, want, got []rowEvent) {
 	}
 }
 
-// firstDifference is the first place at which lists differ, -1 for none.
-func firstDifference(a, b []string) int {
-	for i := range max(len(a), len(b)) {
-		if i >= len(a) || i >= len(b) || a[i] != b[i] {
-			return i
-		}
-	}
-	return -1
-}
-
-func at(list []string, i int) string {
-	if i >= len(list) {
+// at is the event at a place as a text: all at once would take more than they themselves.
+func at(events []rowEvent, i int) string {
+	if i >= len(events) {
 		return "nothing"
 	}
-	return list[i]
+	return events[i].String()
 }
 
 // checkReading compares the rows of one snapshot with the table at that time. Only one that
