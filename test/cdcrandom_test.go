@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -197,6 +198,7 @@ func (w *cdcWorld) check() {
 	waitCaptured(w.t, w.d, w.pg, w.connector)
 	judging.Lock()
 	defer judging.Unlock()
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	expected := w.oracle.events(w.t)
 	var found []*captured
 	start := pglogrepl.LSN(0)
