@@ -63,8 +63,8 @@ func fileSinkJob(t *testing.T, d *harness.Daemon, _ *rand.Rand) job {
 	feed, held := numbers(d, in)
 	return job{feed, func() {
 		t.Helper()
-		waitLines(t, path, held())
 		waitDone(d, d.Name("job"), in)
+		waitLines(t, path, held())
 	}}
 }
 
@@ -92,8 +92,8 @@ func sumSinkJob(t *testing.T, d *harness.Daemon, _ *rand.Rand) job {
 			sum += n
 			want = append(want, strconv.Itoa(sum))
 		}
-		waitLines(t, path, want)
 		waitDone(d, d.Name("job"), in)
+		waitLines(t, path, want)
 	}}
 }
 
