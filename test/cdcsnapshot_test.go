@@ -55,12 +55,12 @@ func bigEventsOf(t *testing.T, records []harness.Record) bigEvents {
 	return out
 }
 
-// changeBig changes, deletes and moves rows at both ends of the table and in between.
+// changeBig changes and deletes rows, moves some behind the end of the table, and adds new ones.
 func changeBig(pg *harness.Postgres, rnd *rand.Rand, rows int) {
 	for range 20 {
 		id := rnd.IntN(rows)
-		pg.Do(fmt.Sprintf("UPDATE big SET v = v || '+' WHERE id %% 500 = %d; DELETE FROM big WHERE id = %d; UPDATE big SET id = %d WHERE id = %d; INSERT INTO big VALUES (%d, 'new') ON CONFLICT DO NOTHING",
-			id%500, id, rows+rnd.IntN(1_000_000), rnd.IntN(rows), rnd.IntN(rows)))
+		pg.Do(fmt.Sprintf("UPDATE big SET v = v || '+' WHERE id %% 500 = %d; DELETE FROM big WHERE id = %d; UPDATE big SET id = %d + (SELECT max(id) FROM big) WHERE id = %d; INSERT INTO big VALUES (%d, 'new') ON CONFLICT DO NOTHING",
+			id%500, id, 1+rnd.IntN(1000), rnd.IntN(rows), rnd.IntN(rows)))
 	}
 }
 
