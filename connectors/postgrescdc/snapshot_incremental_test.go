@@ -97,8 +97,8 @@ func TestInterruptedIncrementalSnapshot(t *testing.T) {
 		r := w.start()
 		for range 1 + rnd.IntN(8) {
 			for _, table := range []string{"a", "b"} {
-				w.exec(fmt.Sprintf("UPDATE %s SET v = v || '+' WHERE id %% 10 = %d; DELETE FROM %s WHERE id = %d; UPDATE %s SET id = %d WHERE id = %d",
-					table, rnd.IntN(10), table, rnd.IntN(200), table, 1000+rnd.IntN(1_000_000), rnd.IntN(200)))
+				w.exec(fmt.Sprintf("UPDATE %s SET v = v || '+' WHERE id %% 10 = %d; DELETE FROM %s WHERE id = %d; UPDATE %s SET id = 1000 + %d + (SELECT max(id) FROM %s) WHERE id = %d",
+					table, rnd.IntN(10), table, rnd.IntN(200), table, rnd.IntN(1000), table, rnd.IntN(200)))
 			}
 			b := r.poll(50*time.Millisecond, 1+rnd.IntN(50))
 			n := len(b.Records)
