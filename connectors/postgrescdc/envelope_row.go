@@ -56,7 +56,7 @@ func (e *emitter) row(ctx context.Context, what change, at lsn, ev *rowEvent) er
 	t := e.relations.plans[ev.relation]
 	if t != nil && t.captured {
 		if t.early && e.tx.commit >= e.relations.settled.at {
-			if err := e.relations.confirm(ctx, t, e.tx.commit, e.log); err != nil {
+			if err := e.relations.confirm(ctx, t, e.tx.commit); err != nil {
 				return err
 			}
 		}

@@ -144,15 +144,18 @@ func (rs *relations) see(ctx context.Context, r relation, xid uint32, commit lsn
 	return nil
 }
 
+// errUnasked says that a row was given up before it had any effect, because the catalog
+// could not be asked about its table: it is to be handled again.
+var errUnasked = errors.New("the description of a table cannot be compared with the catalog")
+
 // confirm asks once more whether a description can be true, now that a transaction has it
-// that is younger than the task: of those before, nobody knows what the catalog was. If the
-// server does not answer, the next row asks.
-func (rs *relations) confirm(ctx context.Context, t *tablePlan, commit lsn, log *slog.Logger) error {
-	graced, done := graced(ctx)
+// that is younger than the task: of those before, nobody knows what the catalog was.
+func (rs *relations) confirm(ctx context.Context, t *tablePlan, commit lsn) error {
+	ctx, done := graced(ctx)
 	defer done()
-	conn, err := rs.open(graced)
+	conn, err := rs.open(ctx)
 	if err == nil {
-		err = rs.believe(graced, conn, &t.relation, commit)
+		err = rs.believe(ctx, conn, &t.relation, commit)
 	}
 	var wrong *misdescribed
 	switch {
@@ -161,11 +164,8 @@ func (rs *relations) confirm(ctx context.Context, t *tablePlan, commit lsn, log 
 		return nil
 	case errors.As(err, &wrong):
 		return err
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
-	log.Warn("the description of a table cannot be compared with the catalog", "table", t.relation.name.String(), "error", err)
-	return nil
+	return fmt.Errorf("%w: %w", errUnasked, err)
 }
 
 // lacks reports whether the stream names a column that the catalog does not know.

@@ -114,14 +114,14 @@ func (t *task) work(ctx context.Context, b *connect.Batch) (bool, error) {
 	return false, nil
 }
 
-// again reports whether a message should be tried once more: the description of a table
-// leads to a question to the catalog, which fails at the end of ctx, and also while the
-// server is away.
+// again reports whether a message should be tried once more: the description of a table,
+// and the first row that has it, lead to a question to the catalog, which fails at the end
+// of ctx, and also while the server is away.
 func (t *task) again(ctx context.Context, data []byte, err error) bool {
 	if errors.Is(err, errInterrupted) {
 		return true
 	}
-	if len(data) == 0 || data[0] != 'R' {
+	if len(data) == 0 || data[0] != 'R' && !errors.Is(err, errUnasked) {
 		return false
 	}
 	if ctx.Err() != nil {
